@@ -21,4 +21,5 @@ add_library(softfloat STATIC ${softfloat_sources})
 target_include_directories(softfloat SYSTEM PUBLIC ${CMAKE_SOURCE_DIR}/cmake/softfloat ${S}/RISCV ${S}/include)
 target_compile_definitions(softfloat PUBLIC
   SOFTFLOAT_FAST_INT64 SOFTFLOAT_ROUND_ODD INLINE_LEVEL=5 SOFTFLOAT_FAST_DIV32TO16 SOFTFLOAT_FAST_DIV64TO32)
-target_compile_options(softfloat PRIVATE -w)
+# Always optimised: at -O0 it would be what a debug build spends its time in.
+target_compile_options(softfloat PRIVATE -w -O2)
