@@ -29,7 +29,7 @@ struct machine_config {
 struct machine_state {
     uint64_t round_start;   /* cycles */
     uint64_t round_end;     /* cycles; fixed when the round begins, may shrink to a nearer deadline */
-    uint64_t instructions;  /* retired by all harts since reset; guests cannot write it */
+    uint64_t instructions;  /* executed by all harts since reset; guests cannot write it */
     uint32_t turn;          /* whose turn it is: index among the harts */
     uint8_t halted;         /* 0 running, 1 powered off or test finished, 2 asked for reboot */
     uint8_t unused[3];

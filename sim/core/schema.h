@@ -54,9 +54,9 @@ struct mmio_ops {
 /* A processor: something that is given turns. */
 struct cpu_ops {
     /* Runs until its cycle counter (state) reaches `cycle_limit`, or `instructions_max` more have been
-     * retired, whichever is first, or machine->stop asks (checked after each MMIO access), or it waits
+     * executed, whichever is first, or machine->stop asks (checked after each MMIO access), or it waits
      * for an interrupt that is not there. Never goes past either limit: exact for every engine.
-     * Returns the number retired. */
+     * Returns the number executed. */
     uint64_t (*run)(struct object *cpu, uint64_t cycle_limit, uint64_t instructions_max);
     uint64_t (*cycle)(const struct object *cpu); /* its local virtual time, in machine cycles */
     void (*set_cycle)(struct object *cpu, uint64_t cycle); /* jumps ahead while it waits */

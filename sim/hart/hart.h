@@ -10,7 +10,9 @@
  *   page-table entry takes effect at the next access, with or without SFENCE.VMA (the manual allows that,
  *   II 12.2.1), so that a freshly thawed hart and one that ran on cannot differ.
  * - Code behaves as if every instruction were fetched when it is executed: FENCE.I needs to do nothing.
- * - One cycle an instruction; an instruction that traps retires nothing (minstret) but takes its cycle.
+ * - One cycle an instruction. An instruction that traps counts too (cycle and instructions go on by one: limits
+ *   must end a trap loop), but minstret does not see it: hart_exception takes one off minstret_offset. Taking
+ *   an interrupt costs nothing.
  * - Misaligned loads and stores to RAM are done by the hart, byte by byte as far as faults go: both pages are
  *   checked before anything is written. Misaligned access to a device: access fault. AMO, LR, SC: must be
  *   aligned, else store/AMO (load for LR) address-misaligned.
@@ -40,7 +42,7 @@ struct hart_state {
     uint64_t f[32]; /* NaN-boxed (I 21.2) */
     uint64_t pc;
     uint64_t cycle;        /* local virtual time, in machine cycles; guests cannot write it */
-    uint64_t instructions; /* retired since reset; guests cannot write it */
+    uint64_t instructions; /* executed since reset, those that trapped included; guests cannot write it */
     uint64_t mcycle_offset;   /* mcycle = cycle + offset while counting (II 3.1.10) */
     uint64_t minstret_offset; /* minstret = instructions + offset */
     uint64_t mcycle_stopped;   /* value while mcountinhibit.CY is set */

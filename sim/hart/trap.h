@@ -21,7 +21,7 @@ enum cause {
 };
 
 /* Takes the exception: state->pc is the faulting instruction's; on return it is the handler's. Sets
- * hart->changed. Does not touch cycle or instructions. */
+ * hart->changed. The engine counts the instruction in cycle and instructions; minstret_offset is lowered here. */
 void hart_exception(struct hart *hart, uint64_t cause, uint64_t tval);
 /* mip as software reads it. */
 uint64_t hart_pending(const struct hart *hart);
