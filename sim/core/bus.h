@@ -24,6 +24,8 @@ struct bus_region {
 struct bus_observer {
     void (*written)(void *context, struct bus_region *region, uint64_t offset, uint64_t size,
                     const uint8_t *old);
+    /* Any DMA write to RAM: LR reservations there end (I 14.2). May be NULL. */
+    void (*dma)(void *context, uint64_t address, uint64_t size);
     void *context;
 };
 

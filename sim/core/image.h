@@ -30,6 +30,7 @@ enum image_page_flag {
     IMAGE_PAGE_CODE = 2,  /* holds decoded instructions (engine) */
     IMAGE_PAGE_TABLE = 4, /* holds page-table entries that a translation came from (engine) */
     IMAGE_PAGE_WATCH = 8, /* holds a word that a device watches (bus_watch) */
+    IMAGE_PAGE_UNSTORED = 16, /* hashed, but no sink has taken it yet (a digest came in between) */
     /* A page with one of these never gets an engine's write-TLB entry: its writes go through the bus. */
     IMAGE_PAGE_SLOW = IMAGE_PAGE_CODE | IMAGE_PAGE_TABLE | IMAGE_PAGE_WATCH,
 };
