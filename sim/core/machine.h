@@ -17,6 +17,7 @@
 
 #define MACHINE_OBJECTS_MAX 512
 #define MACHINE_BOARDS_MAX  16
+#define MACHINE_CPUS_MAX    64
 #define CYCLE_NEVER         UINT64_MAX
 
 /* The root object, path "machine", schema "thaw-machine/1". */
@@ -30,7 +31,7 @@ struct machine_state {
     uint64_t round_start;   /* cycles */
     uint64_t round_end;     /* cycles; fixed when the round begins, may shrink to a nearer deadline */
     uint64_t instructions;  /* executed by all harts since reset; guests cannot write it */
-    uint32_t turn;          /* whose turn it is: index among the harts */
+    uint32_t turn;          /* whose turn it is: index among the harts; their count between rounds */
     uint8_t halted;         /* 0 running, 1 powered off or test finished, 2 asked for reboot */
     uint8_t unused[3];
     uint64_t exit_code;     /* when halted: 0 pass; the guest's own number otherwise */
@@ -55,6 +56,13 @@ enum machine_stop {
     MACHINE_STOP_IDLE,         /* all harts wait and no deadline is set: only input can go on */
 };
 
+/* A link not yet resolved; private. */
+struct machine_link {
+    struct object *object;
+    uint32_t slot;
+    char *target;
+};
+
 struct machine {
     const struct registry *registry;
     struct object *objects[MACHINE_OBJECTS_MAX];
@@ -67,7 +75,15 @@ struct machine {
     bool stop_requested;   /* engines look at it after each MMIO access and leave */
     bool deadline_changed; /* likewise */
     bool opened;
+    /* private: */
+    uint32_t opened_count; /* objects whose open succeeded */
+    struct machine_link *links;
+    uint32_t link_count;
+    char bus_boards[MACHINE_BOARDS_MAX][OBJECT_PATH_MAX];
 };
+
+/* Schema "thaw-machine", model "thaw-machine": the root object, which must be added first, as "machine". */
+extern const struct model machine_model;
 
 struct machine *machine_new(const struct registry *registry);
 void machine_free(struct machine *machine);
@@ -83,11 +99,14 @@ bool object_take_image(struct object *object, const char *slot, struct image *im
 bool machine_open(struct machine *machine, struct err *err);
 /* Reset: all tables, then models' reset, then rebuild. RAM keeps its bytes. */
 void machine_reset(struct machine *machine);
+/* After all states were loaded: models' rebuild, engines' caches away. Changes no state. */
+void machine_rebuild(struct machine *machine);
 struct object *machine_find(struct machine *machine, const char *path);
 
 struct machine_limits {
     uint64_t instructions; /* stop when state.instructions reaches this; UINT64_MAX: no limit */
-    uint64_t cycle;        /* stop when virtual time reaches this; UINT64_MAX: no limit */
+    uint64_t cycle;        /* stop when virtual time reaches this; UINT64_MAX: no limit. With several harts: at
+                            * the first round that begins then or later */
 };
 enum machine_stop machine_run(struct machine *machine, const struct machine_limits *limits);
 /* From a host callback or from a device: leave after the current instruction. */
@@ -99,7 +118,8 @@ static inline uint64_t machine_now(const struct machine *machine)
 {
     return machine->now;
 }
-/* Virtual time between instructions, in cycles / in nanoseconds (rounded down, no overflow). */
+/* Virtual time between instructions, in cycles / in nanoseconds (rounded down, no overflow). With several
+ * harts: when the round began. */
 uint64_t machine_cycle(const struct machine *machine);
 uint64_t machine_virtual_ns(const struct machine *machine);
 uint64_t machine_instructions(const struct machine *machine);
@@ -120,6 +140,8 @@ struct bus *object_bus(const struct object *object);
 /* An input event, now, between two instructions. */
 bool machine_input(struct machine *machine, struct object *object, const char *kind, struct span bytes,
                    size_t *taken, struct err *err);
+/* Whoever changed a deadline outside machine_run calls this: the round ends at the nearer deadline. */
+void machine_settle(struct machine *machine);
 /* Engines' caches thrown away: after load, or when somebody changed memory behind the bus. */
 void machine_flush(struct machine *machine);
 
