@@ -1,0 +1,21 @@
+#include "sim/device/devices.h"
+
+#include "sim/device/clint.h"
+#include "sim/device/finisher.h"
+#include "sim/device/htif.h"
+#include "sim/device/magic.h"
+#include "sim/device/plic.h"
+#include "sim/device/ram.h"
+#include "sim/device/rtc.h"
+#include "sim/device/uart.h"
+
+void devices_register(struct registry *registry)
+{
+    static const struct model *const models[] = {
+        &ram_model,      &clint_model, &plic_model,  &uart_model,
+        &finisher_model, &rtc_model,   &magic_model, &htif_model,
+    };
+
+    for (uint32_t i = 0; i < sizeof models / sizeof models[0]; i++)
+        registry_add(registry, models[i]);
+}
