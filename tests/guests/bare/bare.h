@@ -1,5 +1,6 @@
-/* bare.h - the runtime of bare-metal guests on a board with QEMU virt's memory map: start-up of every hart (start.S), the
- * console, ending the machine, CSRs. A guest defines guest_main and, if it takes traps, guest_handle_trap. */
+/* bare.h - the runtime of bare-metal guests on a board with QEMU virt's memory map: start-up of
+ * every hart (start.S), the console, ending the machine, CSRs. A guest defines guest_main and, if
+ * it takes traps, guest_handle_trap. */
 #ifndef TESTS_GUESTS_BARE_BARE_H
 #define TESTS_GUESTS_BARE_BARE_H
 
@@ -9,10 +10,10 @@
 
 enum { HARTS_MAX = 8 };
 
-#define FINISHER 0x100000u
-#define CLINT 0x2000000u
-#define PLIC 0xc000000u
-#define UART 0x10000000u
+#define FINISHER     0x100000u
+#define CLINT        0x2000000u
+#define PLIC         0xc000000u
+#define UART         0x10000000u
 #define VIRTIO(slot) (0x10001000u + (slot)*0x1000u)
 
 #define CSR_READ(name)                                                                             \
@@ -33,12 +34,13 @@ struct trap_frame {
     uint64_t x[32];
 };
 
-/* Called on each hart. Returning from hart 0 ends the machine with the value as guest_finish does; others are parked. */
+/* Called on each hart. Returning from hart 0 ends the machine with the value as guest_finish does;
+ * others are parked. */
 uint64_t guest_main(uint64_t hart, const uint8_t *tree);
 /* Called for each trap into M mode, with mepc and mcause as the trap left them. */
 void guest_handle_trap(struct trap_frame *frame);
-/* Ends the machine: 0 is a pass, anything else the number of what failed. By tohost, and for boards without HTIF by the
- * test finisher. A hart other than 0 is parked when `failure` is 0. */
+/* Ends the machine: 0 is a pass, anything else the number of what failed. By tohost, and for boards
+ * without HTIF by the test finisher. A hart other than 0 is parked when `failure` is 0. */
 _Noreturn void guest_finish(uint64_t failure);
 
 /* The harts that the device tree lists, 1 if there is no tree. */

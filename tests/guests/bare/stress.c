@@ -1,10 +1,11 @@
-/* stress.c - what a checkpoint must get right, all at once and without end: timer and software interrupts at odd moments,
- * LR/SC and AMOs between harts, FP flags and rounding modes, page faults with page table edits, code that writes code,
- * WFI, misaligned accesses, virtio requests in flight.
+/* stress.c - what a checkpoint must get right, all at once and without end: timer and software
+ * interrupts at odd moments, LR/SC and AMOs between harts, FP flags and rounding modes, page faults
+ * with page table edits, code that writes code, WFI, misaligned accesses, virtio requests in
+ * flight.
  *
- * Each round prints its number and a running checksum, the same on every board and for every interleaving. STRESS_ROUNDS
- * rounds, then a pass; without end if it is 0. What does depend on time (ticks, counters read by handlers) stays in memory,
- * where a digest of the machine sees it. */
+ * Each round prints its number and a running checksum, the same on every board and for every
+ * interleaving. STRESS_ROUNDS rounds, then a pass; without end if it is 0. What does depend on time
+ * (ticks, counters read by handlers) stays in memory, where a digest of the machine sees it. */
 #include "stress.h"
 
 #ifndef STRESS_ROUNDS
@@ -134,7 +135,8 @@ static uint64_t check_atomics(void)
 
     if (shared_lrsc != sum)
         guest_finish(CHECK_LRSC);
-    if (shared_amo != hart_count * (LOCKSTEPS * (LOCKSTEPS - 1) / 2) || shared_or != (1ull << 61) - 1)
+    if (shared_amo != hart_count * (LOCKSTEPS * (LOCKSTEPS - 1) / 2) ||
+        shared_or != (1ull << 61) - 1)
         guest_finish(CHECK_AMO);
     shared_lrsc = 0;
     shared_amo = 0;

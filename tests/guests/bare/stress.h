@@ -1,5 +1,6 @@
-/* stress.h - the parts of the bare-metal stress program. Each returns a checksum that depends on neither time nor the number
- * of interrupts, or ends the machine with the number of the check that failed. */
+/* stress.h - the parts of the bare-metal stress program. Each returns a checksum that depends on
+ * neither time nor the number of interrupts, or ends the machine with the number of the check that
+ * failed. */
 #ifndef TESTS_GUESTS_BARE_STRESS_H
 #define TESTS_GUESTS_BARE_STRESS_H
 

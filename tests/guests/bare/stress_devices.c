@@ -1,6 +1,7 @@
 #include "stress.h"
 
-/* virtio-mmio, version 2 (virtio 1.2, 4.2), split queues polled by nobody: the interrupt marks what is done. */
+/* virtio-mmio, version 2 (virtio 1.2, 4.2), split queues polled by nobody: the interrupt marks what
+ * is done. */
 enum { QUEUE = 8, SLOTS = 8, SECTORS = 8, SECTOR_BYTES = 512 };
 enum { ID_BLOCK = 2, ID_ENTROPY = 4 };
 enum { NEXT = 1, WRITE = 2 };
@@ -153,7 +154,8 @@ void devices_start(uint64_t round)
     }
 }
 
-/* Interrupts are off only between the look and the WFI, which wakes for a pending one all the same. */
+/* Interrupts are off only between the look and the WFI, which wakes for a pending one all the same.
+ */
 static void await(struct device *device)
 {
     for (;;) {

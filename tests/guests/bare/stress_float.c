@@ -1,6 +1,7 @@
 #include "stress.h"
 
-/* Operands lean to where the rules are: zeros, infinities, NaNs, subnormals and near-equal exponents. */
+/* Operands lean to where the rules are: zeros, infinities, NaNs, subnormals and near-equal
+ * exponents. */
 static uint64_t operand(uint64_t *seed)
 {
     uint64_t random = next_random(seed), kind = random & 15u, rest = next_random(seed);

@@ -1,7 +1,9 @@
-/* workloads.c - what the benchmarks run inside the booted Linux: one static program, one workload a name.
+/* workloads.c - what the benchmarks run inside the booted Linux: one static program, one workload a
+ * name.
  *
- * Each prints its name and a checksum that depends on every step, and nothing of time: the same line must come from
- * every machine, so a benchmark is a test too. Sizes are chosen for 0.1 to 1.4 G instructions. */
+ * Each prints its name and a checksum that depends on every step, and nothing of time: the same
+ * line must come from every machine, so a benchmark is a test too. Sizes are chosen for 0.1 to 1.4
+ * G instructions. */
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -98,7 +100,8 @@ static uint64_t walk_list(void)
 
 static uint64_t multiply_integers(void)
 {
-    static int32_t a[MATRIX_SIDE][MATRIX_SIDE], b[MATRIX_SIDE][MATRIX_SIDE], c[MATRIX_SIDE][MATRIX_SIDE];
+    static int32_t a[MATRIX_SIDE][MATRIX_SIDE], b[MATRIX_SIDE][MATRIX_SIDE],
+        c[MATRIX_SIDE][MATRIX_SIDE];
     uint64_t seed = 2, sum = 0;
 
     for (int i = 0; i < MATRIX_SIDE; i++) {
@@ -117,7 +120,8 @@ static uint64_t multiply_integers(void)
                 c[i][j] = (int32_t)dot;
             }
         }
-        a[round % MATRIX_SIDE][(round * 7) % MATRIX_SIDE] ^= c[(round * 3) % MATRIX_SIDE][round % MATRIX_SIDE] & 0xffff;
+        a[round % MATRIX_SIDE][(round * 7) % MATRIX_SIDE] ^=
+            c[(round * 3) % MATRIX_SIDE][round % MATRIX_SIDE] & 0xffff;
         sum = mix(sum, (uint64_t)(uint32_t)c[round % MATRIX_SIDE][5]);
     }
     return sum;
@@ -131,7 +135,16 @@ static void fill_text(uint8_t *text, uint64_t seed)
         text[i] = (uint8_t)alphabet[next_random(&seed) % (sizeof alphabet - 1)];
 }
 
-enum token { TOKEN_NONE, TOKEN_SIGN, TOKEN_WHOLE, TOKEN_POINT, TOKEN_PART, TOKEN_EXPONENT, TOKEN_POWER, TOKEN_COUNT };
+enum token {
+    TOKEN_NONE,
+    TOKEN_SIGN,
+    TOKEN_WHOLE,
+    TOKEN_POINT,
+    TOKEN_PART,
+    TOKEN_EXPONENT,
+    TOKEN_POWER,
+    TOKEN_COUNT
+};
 
 static enum token next_token(enum token at, uint8_t byte)
 {
@@ -330,7 +343,8 @@ static uint64_t run_nbody(void)
 
 static uint64_t run_matmul(void)
 {
-    static double a[MATMUL_SIDE][MATMUL_SIDE], b[MATMUL_SIDE][MATMUL_SIDE], c[MATMUL_SIDE][MATMUL_SIDE];
+    static double a[MATMUL_SIDE][MATMUL_SIDE], b[MATMUL_SIDE][MATMUL_SIDE],
+        c[MATMUL_SIDE][MATMUL_SIDE];
     uint64_t seed = 8, sum = 0;
 
     for (int i = 0; i < MATMUL_SIDE; i++) {
@@ -443,9 +457,9 @@ static const struct workload {
     const char *name;
     uint64_t (*run)(void);
 } workloads[] = {
-    {"int", run_int},       {"memcpy", run_memcpy}, {"qsort", run_qsort},
-    {"nbody", run_nbody},   {"matmul", run_matmul}, {"forkexec", run_forkexec},
-    {"pipe", run_pipe},     {"fault", run_fault},   {"syscall", run_syscall},
+    {"int", run_int},     {"memcpy", run_memcpy}, {"qsort", run_qsort},
+    {"nbody", run_nbody}, {"matmul", run_matmul}, {"forkexec", run_forkexec},
+    {"pipe", run_pipe},   {"fault", run_fault},   {"syscall", run_syscall},
 };
 
 int main(int argc, char **argv)
