@@ -8,12 +8,16 @@
 #include "sim/device/ram.h"
 #include "sim/device/rtc.h"
 #include "sim/device/uart.h"
+#include "sim/device/virtio_blk.h"
+#include "sim/device/virtio_console.h"
+#include "sim/device/virtio_rng.h"
 
 void devices_register(struct registry *registry)
 {
     static const struct model *const models[] = {
-        &ram_model,      &clint_model, &plic_model,  &uart_model,
-        &finisher_model, &rtc_model,   &magic_model, &htif_model,
+        &ram_model,        &clint_model, &plic_model, &uart_model,       &finisher_model,
+        &rtc_model,        &magic_model, &htif_model, &virtio_blk_model, &virtio_console_model,
+        &virtio_rng_model,
     };
 
     for (uint32_t i = 0; i < sizeof models / sizeof models[0]; i++)
