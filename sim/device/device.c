@@ -9,7 +9,7 @@ bool device_add_region(struct object *object, uint64_t base, uint64_t size, stru
 {
     struct bus_region region = {.base = base, .size = size, .device = object};
 
-    return bus_add(object_bus(object), &region, err) || err_wrap(err, "%s", object->path);
+    return bus_add(object_bus(object), &region, err);
 }
 
 bool device_add_memory(struct object *object, uint64_t base, struct image *image, bool writable,
@@ -18,21 +18,18 @@ bool device_add_memory(struct object *object, uint64_t base, struct image *image
     struct bus_region region = {
         .base = base, .size = image->size, .ram = image, .writable = writable};
 
-    return bus_add(object_bus(object), &region, err) || err_wrap(err, "%s", object->path);
+    return bus_add(object_bus(object), &region, err);
 }
 
-bool device_image(struct object *object, uint32_t slot, uint64_t size, struct err *err)
+bool device_image(const struct object *object, uint32_t slot, uint64_t size, struct err *err)
 {
     const char *name = object->model->schema->images[slot].name;
-    struct image *image = object->images[slot];
+    uint64_t actual = object->images[slot]->size;
 
-    if (image == NULL)
-        return (image_new(size, &image, err) && object_take_image(object, name, image, err)) ||
-               err_wrap(err, "%s.%s", object->path, name);
-    if (image->size != size)
+    if (actual != size)
         return err_set(err, ERR_INVALID,
-                       "%s.%s: the image has %" PRIu64 " bytes, the configuration says %" PRIu64,
-                       object->path, name, image->size, size);
+                       "image %s has %" PRIu64 " bytes, the configuration says %" PRIu64, name,
+                       actual, size);
     return true;
 }
 

@@ -13,9 +13,8 @@ bool device_add_region(struct object *object, uint64_t base, uint64_t size, stru
 /* Registers the image as memory. */
 bool device_add_memory(struct object *object, uint64_t base, struct image *image, bool writable,
                        struct err *err);
-/* The image in `slot`, made of zeros if the builder gave none. ERR_INVALID if its size is not
- * `size`. */
-bool device_image(struct object *object, uint32_t slot, uint64_t size, struct err *err);
+/* ERR_INVALID if the image in `slot` is not of `size` bytes. */
+bool device_image(const struct object *object, uint32_t slot, uint64_t size, struct err *err);
 /* A check_config for a region: ERR_INVALID unless base is a multiple of 4096 and nothing wraps. */
 bool device_check_region(uint64_t base, uint64_t size, struct err *err);
 

@@ -341,6 +341,9 @@ static bool blk_check_config(const void *config, struct err *err)
 
     if (!image_shape(blk->image_size, &shape, err))
         return err_wrap(err, "image_size");
+    /* Requests must take time, or a driver whose rings overlap its data could be served forever. */
+    if (blk->latency_ns == 0)
+        return device_impossible(err, "latency_ns", 0);
     if (blk->capacity > blk->image_size || blk->capacity % BLK_SECTOR != 0)
         return device_impossible(err, "capacity", blk->capacity);
     return virtio_mmio_check_config(config, err);

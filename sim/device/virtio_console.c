@@ -12,12 +12,15 @@ static uint64_t console_features(const struct object *object)
     return VIRTIO_F_VERSION_1;
 }
 
+/* Bounded, as a hostile driver's used ring may lie over its available ring and fill it for ever. */
 static void console_receive(struct object *object)
 {
     struct virtio_console_state *state = object->state;
     struct virtio_chain chain;
 
-    while (state->backlog_count != 0 && virtio_queue_take(object, QUEUE_RECEIVE, &chain)) {
+    for (uint32_t i = 0; i < VIRTIO_QUEUE_SIZE && state->backlog_count != 0; i++) {
+        if (!virtio_queue_take(object, QUEUE_RECEIVE, &chain))
+            return;
         struct span bytes = {state->backlog, state->backlog_count};
         if (chain.write_size < bytes.size)
             bytes.size = (size_t)chain.write_size;
