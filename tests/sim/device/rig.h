@@ -1,5 +1,6 @@
 /* rig.h — a small machine for device tests: every device on one board, a processor that only counts
- * cycles and records the levels of its interrupt lines, and a host that keeps what consoles put out.
+ * cycles and records the levels of its interrupt lines, and a host that keeps what consoles put
+ * out.
  *
  * rig_read and rig_write are the accesses of a guest program, each at the current virtual time. */
 #ifndef THAW_TESTS_SIM_DEVICE_RIG_H
@@ -156,7 +157,8 @@ struct rig {
             fail_msg("%s: %s", #call, (rig)->err.text);                                            \
     } while (0)
 
-static inline void rig_console(void *context, struct object *object, const uint8_t *bytes, size_t size)
+static inline void rig_console(void *context, struct object *object, const uint8_t *bytes,
+                               size_t size)
 {
     struct rig *rig = context;
 
@@ -359,7 +361,8 @@ static inline bool rig_wire(struct rig *rig, uint32_t irq)
     return (state->level[irq / 32] >> irq % 32 & 1) != 0;
 }
 
-static inline size_t rig_input(struct rig *rig, const char *path, const char *kind, struct span bytes)
+static inline size_t rig_input(struct rig *rig, const char *path, const char *kind,
+                               struct span bytes)
 {
     size_t taken = 0;
 
@@ -447,8 +450,8 @@ static inline void rig_cycle(struct rig *rig)
     assert_true(hash_equal(&before, &after));
 }
 
-/* Runs `step` on one machine straight through and on another with a freeze and thaw before each step: the
- * digests must be the same after every step. */
+/* Runs `step` on one machine straight through and on another with a freeze and thaw before each
+ * step: the digests must be the same after every step. */
 typedef void rig_step(struct rig *rig, uint32_t step);
 static inline void rig_check_thaw(struct rig *(*make)(void), rig_step *step, uint32_t count)
 {
@@ -469,14 +472,14 @@ static inline void rig_check_thaw(struct rig *(*make)(void), rig_step *step, uin
     rig_free(thawed);
 }
 
-/* A state that no hardware can hold: the checkpoint that says so must be refused, naming the attribute. */
+/* A state that no hardware can hold: the checkpoint that says so must be refused, naming the
+ * attribute. */
 static inline void rig_check_refused(const char *path, const char *attribute, uint32_t index,
                                      uint64_t value)
 {
     struct rig *rig = rig_new();
     struct object *object = machine_find(rig->machine, path);
-    const struct attr *attr =
-        attr_find(&object->model->schema->state, span_of_text(attribute));
+    const struct attr *attr = attr_find(&object->model->schema->state, span_of_text(attribute));
 
     assert_non_null(attr);
     attr_set(attr, object->state, index, value);

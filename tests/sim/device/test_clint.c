@@ -109,7 +109,8 @@ static void wrong_sizes_fault(void **state)
     rig_free(rig);
 }
 
-/* QEMU lost a pending timer over savevm; ours must go off in the thawed machine at the very cycle. */
+/* QEMU lost a pending timer over savevm; ours must go off in the thawed machine at the very cycle.
+ */
 static void timer_pending_at_freeze_goes_off_after_thaw(void **state)
 {
     struct rig *rig = rig_new();
