@@ -12,8 +12,8 @@ static const struct {
     const char *name;
     uint32_t size;
 } types[] = {
-    [ATTR_U8] = {"u8", 1},     [ATTR_U16] = {"u16", 2},     [ATTR_U32] = {"u32", 4},
-    [ATTR_U64] = {"u64", 8},   [ATTR_BOOL] = {"bool", 1},   [ATTR_BYTES] = {"bytes", 1},
+    [ATTR_U8] = {"u8", 1},     [ATTR_U16] = {"u16", 2},   [ATTR_U32] = {"u32", 4},
+    [ATTR_U64] = {"u64", 8},   [ATTR_BOOL] = {"bool", 1}, [ATTR_BYTES] = {"bytes", 1},
     [ATTR_TEXT] = {"text", 1},
 };
 
@@ -144,8 +144,8 @@ static void save_value(const struct attr *attr, const void *state, struct cbor_w
     }
 }
 
-/* Bytewise order of the encoded keys: shorter first, then by bytes (all names are under 256 bytes, but the
- * head of a text of 24 bytes and more is two bytes long, and sorts after). */
+/* Bytewise order of the encoded keys: shorter first, then by bytes (all names are under 256 bytes,
+ * but the head of a text of 24 bytes and more is two bytes long, and sorts after). */
 static int compare_names(const void *a, const void *b)
 {
     const struct attr *const *left = a, *const *right = b;
@@ -263,9 +263,8 @@ bool attr_load(const struct attr_table *table, struct cbor_reader *reader, void 
             return false;
         attr = attr_find(table, name);
         if (attr == NULL)
-            return cbor_fail(reader, ERR_UNSUPPORTED,
-                             "attribute %.*s: this build does not know it", (int)name.size,
-                             (const char *)name.data);
+            return cbor_fail(reader, ERR_UNSUPPORTED, "attribute %.*s: this build does not know it",
+                             (int)name.size, (const char *)name.data);
         if (!load_value(attr, reader, state))
             return err_wrap(reader->err, "attribute %s", attr->name);
         if (seen[attr - table->attrs])

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BAG_ENTRIES_MAX 512
-#define BAG_NAME_MAX    64
+#define BAG_ENTRIES_MAX  512
+#define BAG_NAME_MAX     64
 #define BAG_ELEMENTS_MAX (1u << 20)
 
 enum value_kind { VALUE_NUMBERS, VALUE_TRUTHS, VALUE_BYTES, VALUE_TEXT };

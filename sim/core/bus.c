@@ -34,8 +34,8 @@ bool bus_add(struct bus *bus, const struct bus_region *region, struct err *err)
             at > 0 && region->base - bus->regions[at - 1].base < bus->regions[at - 1].size
                 ? &bus->regions[at - 1]
                 : &bus->regions[at];
-        return err_set(err, ERR_CONFLICT, "%s at 0x%llx overlaps %s at 0x%llx",
-                       region_name(region), (unsigned long long)region->base, region_name(other),
+        return err_set(err, ERR_CONFLICT, "%s at 0x%llx overlaps %s at 0x%llx", region_name(region),
+                       (unsigned long long)region->base, region_name(other),
                        (unsigned long long)other->base);
     }
     memmove(&bus->regions[at + 1], &bus->regions[at], (bus->count - at) * sizeof *region);
@@ -54,8 +54,8 @@ bool bus_watch(struct bus *bus, const struct bus_watch *watch, struct err *err)
     if (bus->watch_count == BUS_WATCHES_MAX)
         return err_set(err, ERR_TOO_BIG, "%s: more than %d watched words", watch->device->path,
                        BUS_WATCHES_MAX);
-    for (uint64_t at = watch->address - region->base; at < watch->address - region->base + watch->size;
-         at++)
+    for (uint64_t at = watch->address - region->base;
+         at < watch->address - region->base + watch->size; at++)
         region->ram->page_flags[at / IMAGE_PAGE_SIZE] |= IMAGE_PAGE_WATCH;
     bus->watches[bus->watch_count++] = *watch;
     return true;
@@ -96,7 +96,8 @@ bool bus_read(struct bus *bus, uint64_t address, uint32_t size, uint64_t *value)
     if (region == NULL)
         return false;
     if (region->ram == NULL)
-        return region->device->model->mmio->read(region->device, address - region->base, size, value);
+        return region->device->model->mmio->read(region->device, address - region->base, size,
+                                                 value);
     if (address - region->base > region->size - size)
         return false;
     at = region->ram->data + (address - region->base);
@@ -133,7 +134,8 @@ static uint8_t flags_of(const struct bus_region *region, uint64_t offset, uint64
 {
     uint8_t all = 0;
 
-    for (uint64_t page = offset / IMAGE_PAGE_SIZE; page <= (offset + size - 1) / IMAGE_PAGE_SIZE; page++)
+    for (uint64_t page = offset / IMAGE_PAGE_SIZE; page <= (offset + size - 1) / IMAGE_PAGE_SIZE;
+         page++)
         all |= region->ram->page_flags[page];
     return all;
 }

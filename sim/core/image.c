@@ -196,7 +196,8 @@ static bool commit_nodes(struct commit *commit, uint32_t level)
     return true;
 }
 
-/* After a commit: a sink took everything, or (without one) dirty pages are hashed but not stored. */
+/* After a commit: a sink took everything, or (without one) dirty pages are hashed but not stored.
+ */
 static void settle_flags(struct image *image, bool stored, bool full)
 {
     for (uint64_t i = 0; i < image->page_count; i++) {

@@ -109,7 +109,8 @@ static bool load_all(struct loading *loading, struct err *err)
         if (!add_object(loading, i, err))
             return false;
     if (!manifest_images(&loading->parsed.parts, take_image, loading, err) ||
-        !machine_open(loading->machine, err) || !check_states(loading, err))
+        !machine_check_images(loading->machine, err) || !machine_open(loading->machine, err) ||
+        !check_states(loading, err))
         return false;
     for (uint32_t i = 0; i < loading->machine->object_count; i++) {
         struct object *object = loading->machine->objects[i];

@@ -151,8 +151,9 @@ bool machine_add(struct machine *machine, const char *path, const char *model, c
     if (found == NULL)
         return err_set(err, ERR_UNSUPPORTED, "%s: this build has no model \"%s\"", path, model);
     if (!path_is_well_formed(path))
-        return err_set(err, ERR_INVALID, "\"%s\" is no object path: names of a-z, 0-9, _ and - "
-                                         "joined by dots, under %d bytes",
+        return err_set(err, ERR_INVALID,
+                       "\"%s\" is no object path: names of a-z, 0-9, _ and - "
+                       "joined by dots, under %d bytes",
                        path, OBJECT_PATH_MAX);
     if (machine_find(machine, path) != NULL)
         return err_set(err, ERR_CONFLICT, "%s: there are two objects of that path", path);
@@ -216,7 +217,8 @@ bool object_take_image(struct object *object, const char *slot, struct image *im
         if (strcmp(schema->images[i].name, slot) != 0)
             continue;
         if (object->images[i] != NULL)
-            return err_set(err, ERR_CONFLICT, "%s: the image %s is given twice", object->path, slot);
+            return err_set(err, ERR_CONFLICT, "%s: the image %s is given twice", object->path,
+                           slot);
         object->images[i] = image;
         return true;
     }
@@ -248,12 +250,20 @@ static bool check_object(const struct object *object, struct err *err)
         if (schema->links[i].required && object->links[i] == NULL)
             return err_set(err, ERR_INVALID, "%s: the link %s is missing", object->path,
                            schema->links[i].name);
-    for (uint32_t i = 0; i < schema->image_count; i++)
-        if (object->images[i] == NULL)
-            return err_set(err, ERR_INVALID, "%s: the image %s is missing", object->path,
-                           schema->images[i].name);
     if (object->model->check_config != NULL && !object->model->check_config(object->config, err))
         return err_wrap(err, "%s", object->path);
+    return true;
+}
+
+bool machine_check_images(const struct machine *machine, struct err *err)
+{
+    for (uint32_t i = 0; i < machine->object_count; i++) {
+        const struct object *object = machine->objects[i];
+        for (uint32_t k = 0; k < object->model->schema->image_count; k++)
+            if (object->images[k] == NULL)
+                return err_set(err, ERR_INVALID, "%s: the image %s is missing", object->path,
+                               object->model->schema->images[k].name);
+    }
     return true;
 }
 
@@ -279,7 +289,7 @@ bool machine_open(struct machine *machine, struct err *err)
             return err_wrap(err, "%s", object->path);
         machine->opened_count = i + 1;
     }
-    return true;
+    return machine_check_images(machine, err);
 }
 
 static void rebuild(struct machine *machine)
@@ -317,7 +327,8 @@ void machine_flush(struct machine *machine)
         machine->cpus[i]->model->cpu->flush(machine->cpus[i]);
 }
 
-/* "board0" of "board0.uart0"; objects at the top have no bus of their own unless they hold others. */
+/* "board0" of "board0.uart0"; objects at the top have no bus of their own unless they hold others.
+ */
 static size_t board_length(const char *path)
 {
     const char *dot = strchr(path, '.');

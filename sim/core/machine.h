@@ -95,6 +95,8 @@ bool machine_add(struct machine *machine, const char *path, const char *model, c
 bool object_link(struct object *object, const char *slot, const char *target_path, struct err *err);
 /* The object takes the image. */
 bool object_take_image(struct object *object, const char *slot, struct image *image, struct err *err);
+/* ERR_INVALID names the first image that nobody gave. A model's open may make those that are left. */
+bool machine_check_images(const struct machine *machine, struct err *err);
 /* Resolves links, checks configs, calls every model's open in order, then resets nothing. */
 bool machine_open(struct machine *machine, struct err *err);
 /* Reset: all tables, then models' reset, then rebuild. RAM keeps its bytes. */

@@ -150,8 +150,7 @@ static struct span chosen_model(const char *choice, struct span schema)
     while (choice != NULL && *choice != 0) {
         size_t name = strcspn(choice, "=,");
         size_t whole = strcspn(choice, ",");
-        if (choice[name] == '=' &&
-            span_equal(schema, (struct span){(const uint8_t *)choice, name}))
+        if (choice[name] == '=' && span_equal(schema, (struct span){(const uint8_t *)choice, name}))
             return (struct span){(const uint8_t *)choice + name + 1, whole - name - 1};
         choice += whole;
         choice += *choice == ',';

@@ -1,14 +1,15 @@
 /* run.c — virtual time: rounds, turns, deadlines; see machine.h.
  *
- * States of the loop, all of them in struct machine_state, so that it can be left and frozen anywhere:
- *   turn == harts          between rounds                -> round_begin
- *   turn <  harts          hart `turn` runs to round_end  -> turn_run
+ * States of the loop, all of them in struct machine_state, so that it can be left and frozen
+ * anywhere: turn == harts          between rounds                -> round_begin turn <  harts hart
+ * `turn` runs to round_end  -> turn_run
  */
 #include "sim/core/machine.h"
 
 #include "storage/base/check.h"
 
-#define FIRES_MAX 1000000 /* deadlines fired at one instant; more is a model that never moves on */
+#define FIRES_MAX 1000000 /* deadlines fired at one instant; more is a model that never moves on   \
+                           */
 
 static struct machine_state *state_of(const struct machine *machine)
 {
@@ -79,8 +80,8 @@ static bool round_begin(struct machine *machine)
     return true;
 }
 
-/* A device or a hart set a nearer deadline: the round ends then, but not before the time that the running hart
- * has reached. */
+/* A device or a hart set a nearer deadline: the round ends then, but not before the time that the
+ * running hart has reached. */
 static void shrink_round(struct machine *machine, uint64_t reached)
 {
     struct machine_state *state = state_of(machine);
@@ -108,7 +109,8 @@ void machine_settle(struct machine *machine)
     machine->deadline_changed = false;
 }
 
-/* Runs the hart whose turn it is, as far as the limits allow; passes the turn on when it is over. */
+/* Runs the hart whose turn it is, as far as the limits allow; passes the turn on when it is over.
+ */
 static void turn_run(struct machine *machine, const struct machine_limits *limits)
 {
     struct machine_state *state = state_of(machine);
@@ -129,7 +131,7 @@ static void turn_run(struct machine *machine, const struct machine_limits *limit
     }
     if (ops->waiting(cpu)) {
         until = machine->cpu_count == 1 && limits->cycle < state->round_end ? limits->cycle
-                                                                          : state->round_end;
+                                                                            : state->round_end;
         if (until == CYCLE_NEVER)
             until = ops->cycle(cpu); /* idle: time stands still until an input comes */
         if (ops->cycle(cpu) < until)

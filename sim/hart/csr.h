@@ -9,7 +9,10 @@
  * (as before this instruction). Sets hart->changed as needed. */
 bool csr_read(struct hart *hart, uint32_t number, uint64_t *value);
 bool csr_write(struct hart *hart, uint32_t number, uint64_t value);
-/* The address space a csr number names exists and is readable at this privilege: for the debugger too. */
+/* What CSRRS and CSRRC (and their immediate forms) set and clear bits in, and write back, when csr_read gave
+ * `read`: not the same for mip, whose SEIP reads as the OR of a line and a bit of its own (II 3.1.9). */
+uint64_t csr_modify_base(const struct hart *hart, uint32_t number, uint64_t read);
+/* "mstatus"; NULL for a number that has no register here. */
 const char *csr_name(uint32_t number);
 /* SFENCE.VMA, SINVAL.VMA, SFENCE.W.INVAL, SFENCE.INVAL.IR: false: illegal at this privilege (TVM). The
  * translations themselves are always coherent (hart.h). */

@@ -31,6 +31,7 @@ enum hart_privilege { PRIVILEGE_U = 0, PRIVILEGE_S = 1, PRIVILEGE_M = 3 };
 enum hart_line {
     HART_LINE_SSI = 1,
     HART_LINE_MSI = 3,
+    HART_LINE_STI = 5, /* by Sstc, inside the hart */
     HART_LINE_MTI = 7,
     HART_LINE_SEI = 9,
     HART_LINE_MEI = 11,
@@ -59,7 +60,6 @@ struct hart_state {
     uint64_t mcause;
     uint64_t mtval;
     uint64_t menvcfg;
-    uint64_t mseccfg;
     uint64_t stvec;
     uint64_t sscratch;
     uint64_t sepc;
@@ -98,7 +98,8 @@ enum hart_changed {
     HART_CHANGED_TIMING = 8,      /* stimecmp, counters inhibited: deadlines */
 };
 
-struct engine; /* the engine's own per-hart data; engine.h */
+struct engine_ops; /* engine.h */
+struct engine;     /* the engine's own per-hart data; engine.h */
 
 /* Host side of a hart: object->host. Never saved; rebuilt. */
 struct hart {
@@ -109,6 +110,7 @@ struct hart {
     struct bus *bus;
     struct object *timer; /* has timer_ops */
     uint32_t changed;     /* enum hart_changed; set by csr, trap, lines; cleared by the engine */
+    const struct engine_ops *engine_ops;
     struct engine *engine;
 };
 
