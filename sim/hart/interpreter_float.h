@@ -148,7 +148,7 @@ do_FLW: {
     goto finish_fp_load;
 }
 finish_fp_load: /* when the block is left here, its FP_DIRTY may not have been reached */
-    state->mstatus |= MSTATUS_FS | MSTATUS_SD;
+    state->mstatus |= STATUS_FS;
     if (UNLIKELY(result != SLOW_DONE))
         goto leave;
     NEXT();
@@ -160,10 +160,10 @@ do_FSW: {
 }
 
 do_FP_CHECK:
-    if (UNLIKELY((state->mstatus & MSTATUS_FS) == 0))
+    if (UNLIKELY((state->mstatus & STATUS_FS) == 0))
         goto do_ILLEGAL;
     NEXT();
 do_FP_DIRTY:
-    state->mstatus |= MSTATUS_FS | MSTATUS_SD;
+    state->mstatus |= STATUS_FS;
     NEXT();
 /* clang-format on */
