@@ -3,7 +3,7 @@
  * apart. */
 #include "sim/hart/interpreter.h"
 
-#include "sim/hart/fp.h"
+#include "sim/hart/fp_fast.h"
 #include "sim/hart/status.h"
 #include "sim/hart/trap.h"
 #include "storage/base/bytes.h"

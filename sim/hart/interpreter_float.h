@@ -33,14 +33,14 @@ OPS_FP_S2(HANDLE_S2)
 do_##name##_D: { \
     ROUNDING() \
     const uint64_t c = state->f[op->imm >> 8]; \
-    state->f[op->rd] = fp_d_fma(state->f[op->rs1] ^ (negate_product ? FP_SIGN64 : 0), state->f[op->rs2], \
+    state->f[op->rd] = fp_fast_d_fma(state->f[op->rs1] ^ (negate_product ? FP_SIGN64 : 0), state->f[op->rs2], \
                                 c ^ (negate_addend ? FP_SIGN64 : 0), rm, flags); \
     NEXT(); \
 } \
 do_##name##_S: { \
     ROUNDING() \
     const uint32_t c = fp_unbox(state->f[op->imm >> 8]); \
-    state->f[op->rd] = fp_box(fp_s_fma(fp_unbox(state->f[op->rs1]) ^ (negate_product ? FP_SIGN32 : 0), \
+    state->f[op->rd] = fp_box(fp_fast_s_fma(fp_unbox(state->f[op->rs1]) ^ (negate_product ? FP_SIGN32 : 0), \
                                        fp_unbox(state->f[op->rs2]), \
                                        c ^ (negate_addend ? FP_SIGN32 : 0), rm, flags)); \
     NEXT(); \
