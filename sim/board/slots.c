@@ -98,7 +98,7 @@ static bool add_device(const struct slot_place *place, struct virt_slot *slot, s
 bool slot_add(const struct slot_place *place, const struct virt_slot *slot, struct err *err)
 {
     struct virt_slot mine = *slot;
-    bool ok = add_device(place, &mine, err);
+    bool ok = slot->kind == VIRT_SLOT_EMPTY || add_device(place, &mine, err);
 
     image_free(mine.image);
     return ok;
