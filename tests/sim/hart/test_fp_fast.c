@@ -1,4 +1,5 @@
-/* The fast way gives SoftFloat's bits and flags, on this host: structured operands and seeded random ones. */
+/* The fast way gives SoftFloat's bits and flags, on this host: structured operands and seeded
+ * random ones. */
 #include "sim/hart/fp_fast.h"
 
 #include <setjmp.h>
@@ -31,9 +32,9 @@ static const uint64_t mantissas[] = {0,
                                      UINT64_C(0x000aaaaaaaaaaaaa),
                                      UINT64_C(0x0000000020000000),
                                      UINT64_C(0x000000001fffffff)};
-static const uint32_t exponents[] = {0,    1,    2,    3,    52,   53,   511,  512,
-                                     895,  896,  970,  1022, 1023, 1024, 1075, 1076,
-                                     1085, 1086, 1150, 1151, 1535, 2044, 2045, 2046, 2047};
+static const uint32_t exponents[] = {0,    1,    2,    3,    52,   53,   511,  512,  895,
+                                     896,  970,  1022, 1023, 1024, 1075, 1076, 1085, 1086,
+                                     1150, 1151, 1535, 2044, 2045, 2046, 2047};
 #define MANTISSAS (sizeof mantissas / sizeof mantissas[0])
 #define EXPONENTS (sizeof exponents / sizeof exponents[0])
 #define OPERANDS  (2 * MANTISSAS * EXPONENTS)
