@@ -352,7 +352,7 @@ struct bus *object_bus(const struct object *object)
             memcmp(machine->bus_boards[i], object->path, length) == 0)
             return machine->buses[i];
     }
-    CHECK(!"more boards than MACHINE_BOARDS_MAX");
+    CHECK(false); /* more boards than MACHINE_BOARDS_MAX */
     return NULL;
 }
 

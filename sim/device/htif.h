@@ -26,8 +26,8 @@ struct htif_config {
 };
 
 struct htif_state {
-    uint64_t answer;          /* waits for fromhost to be 0; meaningful while answer_waiting */
-    uint32_t backlog_count;   /* bytes in backlog */
+    uint64_t answer;        /* waits for fromhost to be 0; meaningful while answer_waiting */
+    uint32_t backlog_count; /* bytes in backlog */
     uint8_t answer_waiting;
     uint8_t getchar_waiting;
     uint8_t unused[2];

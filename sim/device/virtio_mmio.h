@@ -108,7 +108,10 @@ struct virtio_ops {
      (uint32_t)(offsetof(type, mmio) + offsetof(struct virtio_mmio_config, unused)), 1, 0, 0,      \
      "fills the struct"}
 /* clang-format on */
-#define VIRTIO_MMIO_LINK {"interrupts", NULL, false, "the interrupt controller"}
+#define VIRTIO_MMIO_LINK                                                                           \
+    {                                                                                              \
+        "interrupts", NULL, false, "the interrupt controller"                                      \
+    }
 
 static inline struct virtio_mmio *virtio_mmio_of(struct object *object)
 {

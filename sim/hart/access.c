@@ -326,6 +326,7 @@ enum slow access_store_conditional(struct engine *engine, uint64_t address, uint
     enum slow result = engine->leave ? SLOW_LEAVE : SLOW_DONE;
 
     state->reservation_valid = 0;
+    state->reservation_address = 0;
     if (reserved && place.fast_write)
         store_bytes(place.host, size, value);
     else if (reserved)
@@ -369,6 +370,8 @@ enum slow access_cache_op(struct engine *engine, uint64_t address, uint32_t f12)
     if (!find_place(engine, line, 1, ACCESS_LOAD, &place) &&
         !find_place(engine, line, 1, ACCESS_STORE, &place))
         return engine_trap(engine, engine->value, address);
+    if (place.host == NULL && bus_find(engine->memory->bus, place.physical) == NULL)
+        return engine_trap(engine, CAUSE_STORE_ACCESS, address);
     return engine->leave ? SLOW_LEAVE : SLOW_DONE;
 }
 

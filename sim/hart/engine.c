@@ -105,7 +105,8 @@ enum slow engine_csr(struct engine *engine)
     engine_publish(engine);
     if (((f3 & 3) != 1 || op->rd != 0) && !csr_read(engine->hart, number, &old))
         return engine_illegal(engine);
-    uint64_t value = (f3 & 3) == 1 ? source : (f3 & 3) == 2 ? old | source : old & ~source;
+    uint64_t base = csr_modify_base(engine->hart, number, old);
+    uint64_t value = (f3 & 3) == 1 ? source : (f3 & 3) == 2 ? base | source : base & ~source;
 
     if (writes && !csr_write(engine->hart, number, value))
         return engine_illegal(engine);

@@ -1,5 +1,6 @@
 #include "sim/hart/fp.h"
 
+#include <platform.h> /* first: it says that the mode and flags are thread-local */
 #include <softfloat.h>
 
 /* SoftFloat keeps rounding mode and flags in thread-local variables; every operation sets the one

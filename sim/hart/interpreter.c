@@ -3,7 +3,8 @@
  * apart. */
 #include "sim/hart/interpreter.h"
 
-#include "sim/hart/fp.h"
+#include "sim/hart/fp_fast.h"
+#include "sim/hart/status.h"
 #include "sim/hart/trap.h"
 #include "storage/base/bytes.h"
 
@@ -12,9 +13,6 @@
 
 #define FP_SIGN64 (UINT64_C(1) << 63)
 #define FP_SIGN32 (UINT32_C(1) << 31)
-
-#define MSTATUS_FS (UINT64_C(3) << 13)
-#define MSTATUS_SD (UINT64_C(1) << 63)
 
 #define DISPATCH() goto * op->label
 #define NEXT()                                                                                     \

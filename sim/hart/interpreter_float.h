@@ -33,14 +33,14 @@ OPS_FP_S2(HANDLE_S2)
 do_##name##_D: { \
     ROUNDING() \
     const uint64_t c = state->f[op->imm >> 8]; \
-    state->f[op->rd] = fp_d_fma(state->f[op->rs1] ^ (negate_product ? FP_SIGN64 : 0), state->f[op->rs2], \
+    state->f[op->rd] = fp_fast_d_fma(state->f[op->rs1] ^ (negate_product ? FP_SIGN64 : 0), state->f[op->rs2], \
                                 c ^ (negate_addend ? FP_SIGN64 : 0), rm, flags); \
     NEXT(); \
 } \
 do_##name##_S: { \
     ROUNDING() \
     const uint32_t c = fp_unbox(state->f[op->imm >> 8]); \
-    state->f[op->rd] = fp_box(fp_s_fma(fp_unbox(state->f[op->rs1]) ^ (negate_product ? FP_SIGN32 : 0), \
+    state->f[op->rd] = fp_box(fp_fast_s_fma(fp_unbox(state->f[op->rs1]) ^ (negate_product ? FP_SIGN32 : 0), \
                                        fp_unbox(state->f[op->rs2]), \
                                        c ^ (negate_addend ? FP_SIGN32 : 0), rm, flags)); \
     NEXT(); \
@@ -148,7 +148,7 @@ do_FLW: {
     goto finish_fp_load;
 }
 finish_fp_load: /* when the block is left here, its FP_DIRTY may not have been reached */
-    state->mstatus |= MSTATUS_FS | MSTATUS_SD;
+    state->mstatus |= STATUS_FS;
     if (UNLIKELY(result != SLOW_DONE))
         goto leave;
     NEXT();
@@ -160,10 +160,10 @@ do_FSW: {
 }
 
 do_FP_CHECK:
-    if (UNLIKELY((state->mstatus & MSTATUS_FS) == 0))
+    if (UNLIKELY((state->mstatus & STATUS_FS) == 0))
         goto do_ILLEGAL;
     NEXT();
 do_FP_DIRTY:
-    state->mstatus |= MSTATUS_FS | MSTATUS_SD;
+    state->mstatus |= STATUS_FS;
     NEXT();
 /* clang-format on */

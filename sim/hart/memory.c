@@ -334,9 +334,11 @@ static void bus_dma(void *context, uint64_t address, uint64_t size)
     for (uint32_t i = 0; i < memory->engine_count; i++) {
         struct hart_state *state = memory->engines[i]->state;
 
-        if (state->reservation_address + 64 > address &&
-            state->reservation_address < address + size)
-            state->reservation_valid = 0;
+        if (state->reservation_address + 64 <= address ||
+            state->reservation_address >= address + size)
+            continue;
+        state->reservation_valid = 0;
+        state->reservation_address = 0;
     }
 }
 

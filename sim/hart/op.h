@@ -93,8 +93,8 @@ _Static_assert(sizeof(struct op) == 16, "four operations a cache line");
     X(AMOMAXU_D, 64, v > b ? v : b)
 
 /* Floating point. Operations that round have the mode in imm (low byte; rs3 in the next). */
-#define OPS_FP_D2(X) X(FADD_D, fp_d_add) X(FSUB_D, fp_d_sub) X(FMUL_D, fp_d_mul) X(FDIV_D, fp_d_div)
-#define OPS_FP_S2(X) X(FADD_S, fp_s_add) X(FSUB_S, fp_s_sub) X(FMUL_S, fp_s_mul) X(FDIV_S, fp_s_div)
+#define OPS_FP_D2(X) X(FADD_D, fp_fast_d_add) X(FSUB_D, fp_fast_d_sub) X(FMUL_D, fp_fast_d_mul) X(FDIV_D, fp_fast_d_div)
+#define OPS_FP_S2(X) X(FADD_S, fp_fast_s_add) X(FSUB_S, fp_fast_s_sub) X(FMUL_S, fp_fast_s_mul) X(FDIV_S, fp_fast_s_div)
 /* name, what is negated: the product, the addend */
 #define OPS_FP_FMA(X) X(FMADD, 0, 0) X(FMSUB, 0, 1) X(FNMSUB, 1, 0) X(FNMADD, 1, 1)
 /* rd (fp) = f(rs1, rs2), no rounding */
@@ -106,24 +106,24 @@ _Static_assert(sizeof(struct op) == 16, "four operations a cache line");
     X(FSGNJX_S, a ^ (b & FP_SIGN32)) X(FMIN_S, fp_s_min(a, b, flags)) X(FMAX_S, fp_s_max(a, b, flags))
 /* rd (integer) = f(rs1, rs2) */
 #define OPS_FP_D_COMPARE(X) \
-    X(FEQ_D, fp_d_eq(a, b, flags)) X(FLT_D, fp_d_lt(a, b, flags)) X(FLE_D, fp_d_le(a, b, flags))
+    X(FEQ_D, fp_fast_d_eq(a, b, flags)) X(FLT_D, fp_fast_d_lt(a, b, flags)) X(FLE_D, fp_fast_d_le(a, b, flags))
 #define OPS_FP_S_COMPARE(X) \
-    X(FEQ_S, fp_s_eq(a, b, flags)) X(FLT_S, fp_s_lt(a, b, flags)) X(FLE_S, fp_s_le(a, b, flags))
+    X(FEQ_S, fp_fast_s_eq(a, b, flags)) X(FLT_S, fp_fast_s_lt(a, b, flags)) X(FLE_S, fp_fast_s_le(a, b, flags))
 /* Conversions and square roots: name, value of the destination register; `a` source, `rm` resolved.
  * To integer registers: */
 #define OPS_FP_TO_X(X) \
-    X(FCVT_W_D, fp_d_to_w(f1, rm, flags)) X(FCVT_WU_D, fp_d_to_wu(f1, rm, flags)) \
-    X(FCVT_L_D, fp_d_to_l(f1, rm, flags)) X(FCVT_LU_D, fp_d_to_lu(f1, rm, flags)) \
+    X(FCVT_W_D, fp_fast_d_to_w(f1, rm, flags)) X(FCVT_WU_D, fp_d_to_wu(f1, rm, flags)) \
+    X(FCVT_L_D, fp_fast_d_to_l(f1, rm, flags)) X(FCVT_LU_D, fp_d_to_lu(f1, rm, flags)) \
     X(FCVT_W_S, fp_s_to_w(fp_unbox(f1), rm, flags)) X(FCVT_WU_S, fp_s_to_wu(fp_unbox(f1), rm, flags)) \
     X(FCVT_L_S, fp_s_to_l(fp_unbox(f1), rm, flags)) X(FCVT_LU_S, fp_s_to_lu(fp_unbox(f1), rm, flags))
 #define OPS_FP_TO_F(X) \
-    X(FCVT_D_W, fp_d_from_w(x1, rm, flags)) X(FCVT_D_WU, fp_d_from_wu(x1, rm, flags)) \
-    X(FCVT_D_L, fp_d_from_l(x1, rm, flags)) X(FCVT_D_LU, fp_d_from_lu(x1, rm, flags)) \
+    X(FCVT_D_W, fp_fast_d_from_w(x1, rm, flags)) X(FCVT_D_WU, fp_d_from_wu(x1, rm, flags)) \
+    X(FCVT_D_L, fp_fast_d_from_l(x1, rm, flags)) X(FCVT_D_LU, fp_d_from_lu(x1, rm, flags)) \
     X(FCVT_S_W, fp_box(fp_s_from_w(x1, rm, flags))) X(FCVT_S_WU, fp_box(fp_s_from_wu(x1, rm, flags))) \
     X(FCVT_S_L, fp_box(fp_s_from_l(x1, rm, flags))) X(FCVT_S_LU, fp_box(fp_s_from_lu(x1, rm, flags)))
 #define OPS_FP_F_TO_F(X) \
-    X(FCVT_S_D, fp_box(fp_s_from_d(f1, rm, flags))) X(FCVT_D_S, fp_d_from_s(fp_unbox(f1), rm, flags)) \
-    X(FSQRT_D, fp_d_sqrt(f1, rm, flags)) X(FSQRT_S, fp_box(fp_s_sqrt(fp_unbox(f1), rm, flags)))
+    X(FCVT_S_D, fp_box(fp_fast_s_from_d(f1, rm, flags))) X(FCVT_D_S, fp_fast_d_from_s(fp_unbox(f1), rm, flags)) \
+    X(FSQRT_D, fp_fast_d_sqrt(f1, rm, flags)) X(FSQRT_S, fp_box(fp_fast_s_sqrt(fp_unbox(f1), rm, flags)))
 #define OPS_FP_MOVE(X) X(FMV_X_D) X(FMV_X_W) X(FMV_D_X) X(FMV_W_X) X(FCLASS_D) X(FCLASS_S)
 #define OPS_FP_MEMORY(X) X(FLW) X(FLD) X(FSW) X(FSD)
 /* Not instructions: FP_CHECK traps when mstatus.FS is off; FP_DIRTY sets it to dirty. */

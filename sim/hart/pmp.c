@@ -35,7 +35,7 @@ uint64_t pmp_csr_read(const struct hart *hart, uint32_t number)
 
 static uint32_t match_of(uint8_t config)
 {
-    return (config & PMP_A) >> PMP_A_SHIFT;
+    return (uint32_t)(config & PMP_A) >> PMP_A_SHIFT;
 }
 
 static bool address_locked(const struct hart_state *state, uint32_t index)

@@ -8,7 +8,16 @@
 #include <string.h>
 
 /* Major types (RFC 8949, section 3.1). */
-enum major { MAJOR_UINT, MAJOR_NINT, MAJOR_BYTES, MAJOR_TEXT, MAJOR_ARRAY, MAJOR_MAP, MAJOR_TAG, MAJOR_SIMPLE };
+enum major {
+    MAJOR_UINT,
+    MAJOR_NINT,
+    MAJOR_BYTES,
+    MAJOR_TEXT,
+    MAJOR_ARRAY,
+    MAJOR_MAP,
+    MAJOR_TAG,
+    MAJOR_SIMPLE
+};
 enum simple { SIMPLE_FALSE = 20, SIMPLE_TRUE = 21, SIMPLE_NULL = 22 };
 
 struct cbor_writer cbor_writer(struct buf *out, struct err *err)
@@ -159,7 +168,7 @@ static bool is_shortest(uint64_t value, size_t argument)
 static bool read_head(struct cbor_reader *reader, struct head *out)
 {
     size_t left = reader->bytes.size - reader->offset;
-    const uint8_t *at = reader->bytes.data + reader->offset;
+    const uint8_t *at;
     size_t argument;
     uint8_t info;
 
@@ -167,6 +176,7 @@ static bool read_head(struct cbor_reader *reader, struct head *out)
         return false;
     if (left == 0)
         return cbor_fail(reader, ERR_CORRUPT, "the data ends where an item should begin");
+    at = reader->bytes.data + reader->offset;
     out->major = (enum major)(at[0] >> 5);
     info = at[0] & 31;
     argument = argument_size(info);
@@ -188,7 +198,7 @@ static bool read_head(struct cbor_reader *reader, struct head *out)
 
 enum cbor_type cbor_peek(struct cbor_reader *reader)
 {
-    static const enum cbor_type types[] = {CBOR_UINT, CBOR_NINT, CBOR_BYTES,
+    static const enum cbor_type types[] = {CBOR_UINT, CBOR_NINT,  CBOR_BYTES,
                                            CBOR_TEXT, CBOR_ARRAY, CBOR_MAP};
     struct head head;
 
@@ -214,6 +224,17 @@ bool cbor_read_uint(struct cbor_reader *reader, uint64_t *out)
     struct head head;
 
     if (!read_major(reader, MAJOR_UINT, "an unsigned integer", &head))
+        return false;
+    reader->offset += head.size;
+    *out = head.value;
+    return true;
+}
+
+bool cbor_read_negative(struct cbor_reader *reader, uint64_t *out)
+{
+    struct head head;
+
+    if (!read_major(reader, MAJOR_NINT, "a negative integer", &head))
         return false;
     reader->offset += head.size;
     *out = head.value;
@@ -376,7 +397,7 @@ bool cbor_text_is(struct span text, const char *expected)
 
 /* One open array or map while walking. */
 struct level {
-    uint64_t left;  /* items to come; a map has two an entry */
+    uint64_t left; /* items to come; a map has two an entry */
     bool is_map;
     struct span key; /* the previous key's encoding; size 0 before the first */
 };

@@ -56,6 +56,8 @@ enum cbor_type cbor_peek(struct cbor_reader *reader);
  * reader's bytes. Counts are checked against `max` and against what the bytes left could hold. */
 bool cbor_read_uint(struct cbor_reader *reader, uint64_t *out);
 bool cbor_read_int(struct cbor_reader *reader, int64_t *out);
+/* The argument n of a negative integer, which stands for -1 - n: all of CBOR's range. */
+bool cbor_read_negative(struct cbor_reader *reader, uint64_t *out);
 bool cbor_read_bytes(struct cbor_reader *reader, size_t max, struct span *out);
 bool cbor_read_text(struct cbor_reader *reader, size_t max, struct span *out);
 bool cbor_read_array(struct cbor_reader *reader, size_t max, size_t *count);

@@ -1,4 +1,4 @@
-/* cbor_print.c — CBOR for people: diagnostic notation (RFC 8949, section 8), an entry a line. */
+/* CBOR for people: diagnostic notation (RFC 8949, section 8), an entry a line. */
 #include "storage/base/cbor.h"
 
 #define BYTES_SHOWN 64
@@ -55,6 +55,19 @@ static bool print_text(struct printer *printer, struct span text)
     return buf_append_text(printer->out, "\"", printer->err);
 }
 
+/* -1 - argument goes down to -2^64, which no integer type of C can hold. */
+static bool print_negative(struct printer *printer)
+{
+    struct cbor_reader *reader = &printer->reader;
+    uint64_t argument;
+
+    if (!cbor_read_negative(reader, &argument))
+        return false;
+    if (argument == UINT64_MAX)
+        return buf_append_text(printer->out, "-18446744073709551616", printer->err);
+    return buf_format(printer->out, printer->err, "-%llu", (unsigned long long)argument + 1);
+}
+
 static bool print_open(struct printer *printer, bool is_map)
 {
     size_t count = 0;
@@ -76,7 +89,6 @@ static bool print_item(struct printer *printer)
     enum cbor_type type = cbor_peek(reader);
     struct span span;
     uint64_t number;
-    int64_t negative;
     bool truth;
 
     switch (type) {
@@ -84,8 +96,7 @@ static bool print_item(struct printer *printer)
         return cbor_read_uint(reader, &number) &&
                buf_format(printer->out, printer->err, "%llu", (unsigned long long)number);
     case CBOR_NINT:
-        return cbor_read_int(reader, &negative) &&
-               buf_format(printer->out, printer->err, "%lld", (long long)negative);
+        return print_negative(printer);
     case CBOR_BYTES:
         return cbor_read_bytes(reader, SIZE_MAX, &span) && print_bytes(printer, span);
     case CBOR_TEXT:

@@ -8,12 +8,18 @@
 #include <string.h>
 
 static const char *const kind_names[] = {
-    [ERR_NONE] = "none",         [ERR_USAGE] = "usage",
-    [ERR_NOT_FOUND] = "not found", [ERR_INVALID] = "invalid",
-    [ERR_CORRUPT] = "corrupt",   [ERR_TOO_BIG] = "too big",
-    [ERR_UNSUPPORTED] = "unsupported", [ERR_CONFLICT] = "conflict",
-    [ERR_ACCESS] = "access",     [ERR_NO_SPACE] = "no space",
-    [ERR_NO_MEMORY] = "no memory", [ERR_IO] = "io",
+    [ERR_NONE] = "none",
+    [ERR_USAGE] = "usage",
+    [ERR_NOT_FOUND] = "not found",
+    [ERR_INVALID] = "invalid",
+    [ERR_CORRUPT] = "corrupt",
+    [ERR_TOO_BIG] = "too big",
+    [ERR_UNSUPPORTED] = "unsupported",
+    [ERR_CONFLICT] = "conflict",
+    [ERR_ACCESS] = "access",
+    [ERR_NO_SPACE] = "no space",
+    [ERR_NO_MEMORY] = "no memory",
+    [ERR_IO] = "io",
     [ERR_TIMEOUT] = "timeout",
 };
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static bool read_to_end(int fd, const char *path, struct buf *out, struct err *e
 {
     for (;;) {
         size_t room = out->max - out->size;
-        size_t step = room < READ_STEP ? room + 1 : READ_STEP;
+        size_t step = room < READ_STEP ? room : READ_STEP;
         uint8_t extra[1];
         ssize_t got;
 
@@ -26,7 +27,6 @@ static bool read_to_end(int fd, const char *path, struct buf *out, struct err *e
                 return err_set(err, ERR_TOO_BIG, "%s is larger than the limit of %zu bytes", path,
                                out->max);
         } else {
-            step = step > room ? room : step;
             if (!buf_reserve(out, step, err))
                 return false;
             got = read(fd, out->data + out->size, step);
@@ -118,21 +118,34 @@ static bool write_and_close(int fd, struct span bytes, const char *name, struct 
     return ok;
 }
 
+/* Not mkstemp: its files are for their owner alone, while these are meant to get what the umask
+ * says. */
+static int open_beside(const char *path, char *name, size_t size)
+{
+    static atomic_uint next;
+    int fd;
+
+    do {
+        snprintf(name, size, "%s.tmp-%lld-%u", path, (long long)getpid(),
+                 atomic_fetch_add(&next, 1));
+        fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (fd < 0 && errno == EEXIST);
+    return fd;
+}
+
 bool file_write(const char *path, struct span bytes, struct err *err)
 {
-    size_t size = strlen(path) + 16;
+    size_t size = strlen(path) + 48;
     char *temporary = mem_alloc(size);
     char *folder = folder_of(path);
     bool ok;
     int fd;
 
-    snprintf(temporary, size, "%s.tmp-XXXXXX", path);
-    fd = mkostemp(temporary, O_CLOEXEC);
+    fd = open_beside(path, temporary, size);
     if (fd < 0) {
         ok = err_set_errno(err, errno, "cannot make a file beside %s", path);
         goto out;
     }
-    (void)fchmod(fd, 0644);
     ok = write_and_close(fd, bytes, path, err);
     if (ok && rename(temporary, path) != 0)
         ok = err_set_errno(err, errno, "cannot put %s in its place", path);
@@ -178,7 +191,8 @@ bool folder_make(const char *path, struct err *err)
     char *part = mem_text(path);
     bool ok = true;
 
-    for (char *slash = part + 1; ok && part[0] != 0 && (slash = strchr(slash, '/')) != NULL; slash++) {
+    for (char *slash = part + 1; ok && part[0] != 0 && (slash = strchr(slash, '/')) != NULL;
+         slash++) {
         *slash = 0;
         ok = make_one(part, err);
         *slash = '/';
@@ -235,29 +249,39 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static void list_add(struct name_list *list, size_t *capacity, const char *name)
+{
+    if (list->count == *capacity) {
+        char **larger = mem_array(*capacity * 2 + 16, sizeof *larger);
+        if (list->count != 0)
+            memcpy(larger, list->names, list->count * sizeof *larger);
+        mem_free(list->names);
+        list->names = larger;
+        *capacity = *capacity * 2 + 16;
+    }
+    list->names[list->count++] = mem_text(name);
+}
+
 bool folder_list(const char *path, struct name_list *out, struct err *err)
 {
     DIR *folder = opendir(path);
     struct name_list list = {NULL, 0};
     size_t capacity = 0;
     struct dirent *entry;
+    int code;
 
     if (folder == NULL)
         return err_set_errno(err, errno, "cannot list %s", path);
-    while ((entry = readdir(folder)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (list.count == capacity) {
-            char **larger = mem_array(capacity * 2 + 16, sizeof *larger);
-            if (list.count != 0)
-                memcpy(larger, list.names, list.count * sizeof *larger);
-            mem_free(list.names);
-            list.names = larger;
-            capacity = capacity * 2 + 16;
-        }
-        list.names[list.count++] = mem_text(entry->d_name);
-    }
+    errno = 0; /* so that the end and a failure can be told apart */
+    while ((entry = readdir(folder)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            list_add(&list, &capacity, entry->d_name);
+    code = errno;
     closedir(folder);
+    if (code != 0) {
+        name_list_release(&list);
+        return err_set_errno(err, code, "cannot list %s", path);
+    }
     if (list.count != 0)
         qsort(list.names, list.count, sizeof *list.names, compare_names);
     *out = list;
@@ -282,8 +306,7 @@ char *path_join(const char *folder, const char *name)
     return path;
 }
 
-bool file_lock(struct file_lock *lock, const char *path, bool exclusive, bool wait,
-               struct err *err)
+bool file_lock(struct file_lock *lock, const char *path, bool exclusive, bool wait, struct err *err)
 {
     int how = (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);

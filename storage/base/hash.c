@@ -4,20 +4,39 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <string.h>
 
 /* Looking an algorithm up costs more than hashing a page, and so does making a context: each thread
  * keeps one of each, for its lifetime. */
 static _Thread_local EVP_MD_CTX *thread_context;
 static _Thread_local EVP_MD *thread_algorithm;
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+static pthread_key_t key; /* holds nothing; its destructor runs in the thread that ends */
 
-/* The host's OpenSSL configuration file is not read: it costs a thaw a millisecond, and says nothing that
- * may change a SHA-256. */
+static void free_thread(void *unused)
+{
+    (void)unused;
+    EVP_MD_CTX_free(thread_context);
+    EVP_MD_free(thread_algorithm);
+    thread_context = NULL;
+    thread_algorithm = NULL;
+}
+
+static void make_key(void)
+{
+    CHECK(pthread_key_create(&key, free_thread) == 0);
+}
+
+/* The host's OpenSSL configuration file is not read: it costs a thaw a millisecond, and says
+ * nothing that may change a SHA-256. */
 static const EVP_MD *algorithm(void)
 {
     if (thread_algorithm == NULL) {
         CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1);
         thread_algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+        CHECK(pthread_once(&key_once, make_key) == 0);
+        CHECK(pthread_setspecific(key, &thread_algorithm) == 0);
     }
     CHECK(thread_algorithm != NULL);
     return thread_algorithm;

@@ -25,6 +25,9 @@ void log_message(enum log_level level, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    for (char *at = text; *at != 0; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = ' '; /* a message is one line, whatever a peer put into it */
     gmtime_r(&now, &utc);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
     fprintf(stderr, "%s %s: %s\n", stamp, names[level], text);

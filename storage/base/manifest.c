@@ -6,6 +6,8 @@ static const uint8_t sentinel[] = {'t', 'h', 'a', 'w', '\r', '\n', 0x1a, '\n'};
 static const struct span sentinel_span = {sentinel, sizeof sentinel};
 
 #define MANIFEST_ITEMS 4
+#define MANIFEST_ITEMS_MAX                                                                         \
+    64 /* so that a newer format with more items is called newer, not broken */
 
 static bool check_map(struct span bytes, const char *name, struct err *err)
 {
@@ -24,18 +26,21 @@ static bool read_start(struct cbor_reader *reader)
     uint64_t version;
     size_t count;
 
-    if (!cbor_read_array(reader, MANIFEST_ITEMS, &count) ||
+    if (!cbor_read_array(reader, MANIFEST_ITEMS_MAX, &count) ||
         !cbor_read_bytes(reader, sizeof sentinel, &head))
         return err_wrap(reader->err, "this is not a checkpoint manifest");
-    if (count != MANIFEST_ITEMS || !span_equal(head, sentinel_span))
+    if (!span_equal(head, sentinel_span))
         return err_set(reader->err, ERR_CORRUPT,
                        "this is not a checkpoint manifest, or it went through a text-mode copy");
     if (!cbor_read_uint(reader, &version))
         return false;
-    if (version != MANIFEST_VERSION)
+    if (version > MANIFEST_VERSION)
         return err_set(reader->err, ERR_UNSUPPORTED,
                        "manifest format %llu, this build reads %d: use a newer thaw",
                        (unsigned long long)version, MANIFEST_VERSION);
+    if (version < MANIFEST_VERSION || count != MANIFEST_ITEMS)
+        return err_set(reader->err, ERR_CORRUPT, "a manifest of format %llu with %zu items",
+                       (unsigned long long)version, count);
     return true;
 }
 
@@ -94,7 +99,7 @@ static bool read_image(struct cbor_reader *reader, struct manifest_image *out)
     return true;
 }
 
-/* Steps to the value of "images"; false with err->kind ERR_NONE if there is none. */
+/* Steps to the value of "images". */
 static bool find_images(struct cbor_reader *reader)
 {
     struct span key;
@@ -113,19 +118,33 @@ static bool find_images(struct cbor_reader *reader)
     return cbor_fail(reader, ERR_CORRUPT, "the manifest lists no \"images\"");
 }
 
+static bool is_after(struct span path, struct span before)
+{
+    size_t common = path.size < before.size ? path.size : before.size;
+    int order = common == 0 ? 0 : memcmp(path.data, before.data, common);
+
+    return order > 0 || (order == 0 && path.size > before.size);
+}
+
 bool manifest_images(const struct manifest_parts *parts,
                      bool (*visit)(void *context, const struct manifest_image *image,
                                    struct err *err),
                      void *context, struct err *err)
 {
     struct cbor_reader reader = cbor_reader(parts->architecture, err);
-    struct manifest_image image;
+    struct manifest_image image, before = {{NULL, 0}, 0, {{0}}};
     size_t count;
 
     if (!find_images(&reader) || !cbor_read_array(&reader, MANIFEST_IMAGES_MAX, &count))
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (!read_image(&reader, &image) || !visit(context, &image, err))
+    for (size_t i = 0; i < count; i++) {
+        if (!read_image(&reader, &image))
             return false;
+        if (i != 0 && !is_after(image.path, before.path))
+            return cbor_fail(&reader, ERR_CORRUPT, "images are repeated or out of order");
+        if (!visit(context, &image, err))
+            return false;
+        before = image;
+    }
     return true;
 }

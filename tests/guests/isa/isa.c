@@ -33,6 +33,7 @@ const uint64_t corners[CORNERS] = {
 
 volatile struct seen seen, seen_s;
 volatile uint64_t resume_at;
+volatile bool resume_in_machine;
 void (*on_interrupt)(uint64_t number);
 
 enum { LEAVE = 0x7468617721 };
@@ -91,6 +92,9 @@ void guest_handle_trap(struct trap_frame *frame)
     } else if (resume_at != 0) {
         CSR_WRITE(mepc, resume_at);
         resume_at = 0;
+        if (resume_in_machine)
+            CSR_SET(mstatus, MSTATUS_MPP);
+        resume_in_machine = false;
     } else {
         CSR_WRITE(mepc, epc + instruction_bytes(epc));
     }

@@ -22,6 +22,8 @@ extern volatile struct seen seen, seen_s;
 /* Where the next exception returns to, if not after the instruction; cleared by it. Needed for
  * jumps to nowhere. */
 extern volatile uint64_t resume_at;
+/* If set, that return is into M mode, whatever mode the exception came from; cleared likewise. */
+extern volatile bool resume_in_machine;
 /* If set, called on an interrupt instead of masking it (clearing its bit in mie or sie). */
 extern void (*on_interrupt)(uint64_t number);
 
