@@ -24,7 +24,8 @@ static uint32_t plic_best(const struct plic_state *state, uint32_t context, uint
     uint32_t best_priority = threshold;
 
     for (uint32_t word = 0; word < PLIC_WORDS; word++) {
-        uint32_t ready = state->pending[word] & state->enable[context * PLIC_WORDS + word];
+        uint32_t ready = state->pending[word] & ~state->claimed[word] &
+                         state->enable[context * PLIC_WORDS + word];
         for (; ready != 0; ready &= ready - 1) {
             uint32_t source = 32 * word + (uint32_t)__builtin_ctz(ready);
             if (state->priority[source] <= best_priority)
@@ -54,13 +55,14 @@ static void plic_set_line(struct object *object, uint32_t source, bool level)
     uint32_t word = source / 32;
     uint32_t bit = UINT32_C(1) << source % 32;
 
-    if (source == 0 || source >= PLIC_SOURCES || ((state->level[word] & bit) != 0) == level)
+    if (source == 0 || source >= PLIC_SOURCES)
         return;
-    state->level[word] ^= bit;
-    /* A request once passed on stays, though the wire falls (section 2.1.1, level-triggered
-     * gateways). */
-    if (!level || (state->claimed[word] & bit) != 0 || (state->pending[word] & bit) != 0)
+    if (!level) {
+        /* A request once made stays, though the wire falls (chapter Interrupt Gateways). */
+        state->level[word] &= ~bit;
         return;
+    }
+    state->level[word] |= bit;
     state->pending[word] |= bit;
     plic_update(object);
 }
@@ -90,8 +92,6 @@ static void plic_complete(struct object *object, uint32_t context, uint32_t sour
         (state->claimed[word] & bit) == 0)
         return;
     state->claimed[word] &= ~bit;
-    if ((state->level[word] & bit) != 0)
-        state->pending[word] |= bit;
     plic_update(object);
 }
 
@@ -199,9 +199,6 @@ static bool plic_check_state(const struct object *object, const void *state, str
     }
     if (((plic->pending[0] | plic->level[0] | plic->claimed[0]) & 1) != 0)
         return err_set(err, ERR_INVALID, "source 0 does not exist, but has a bit");
-    for (uint32_t word = 0; word < PLIC_WORDS; word++)
-        if ((plic->pending[word] & plic->claimed[word]) != 0)
-            return device_impossible(err, "pending", plic->pending[word]);
     return true;
 }
 

@@ -11,8 +11,10 @@
  * | 0x002000 + 0x80 x ctx   | enable bits                                                 |
  * | 0x200000 + 0x1000 x ctx | threshold; + 4: claim (read), complete (write)              |
  *
- * Input lines are levels: set_line(plic, source, level). A gateway passes one request on and no
- * other until that one is completed. */
+ * Input lines are levels: set_line(plic, source, level). Each time a device says that its line is
+ * high, a request becomes pending; it is not passed on before the one in service is completed. A
+ * device says so when there is something new to serve. The completion itself does not look at the
+ * wire again: so does QEMU, and teaching kernels that never acknowledge their UART live by it. */
 #ifndef THAW_SIM_DEVICE_PLIC_H
 #define THAW_SIM_DEVICE_PLIC_H
 
@@ -36,8 +38,8 @@ struct plic_config {
 struct plic_state {
     uint32_t priority[PLIC_SOURCES];
     uint32_t level[PLIC_WORDS];   /* of the input wires */
-    uint32_t pending[PLIC_WORDS]; /* requests that wait to be claimed */
-    uint32_t claimed[PLIC_WORDS]; /* gateways closed until the completion */
+    uint32_t pending[PLIC_WORDS]; /* requests not yet claimed */
+    uint32_t claimed[PLIC_WORDS]; /* in service: no request is passed on until the completion */
     uint32_t enable[PLIC_CONTEXTS_MAX * PLIC_WORDS];
     uint32_t threshold[PLIC_CONTEXTS_MAX];
 };

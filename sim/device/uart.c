@@ -61,6 +61,8 @@ static uint8_t uart_cause(const struct uart_state *state)
     return IIR_NONE;
 }
 
+/* Tells the interrupt controller. Not to be called where nothing happened: a line that is said to
+ * be high is a new request there. */
 static void uart_update(struct object *object)
 {
     const struct uart_config *config = object->config;
@@ -131,18 +133,29 @@ static void uart_write_ier(struct uart_state *state, uint8_t value)
     state->ier = value & 0x0f;
 }
 
-static uint8_t uart_read_register(struct uart_state *state, uint64_t offset)
+static uint8_t uart_take(struct uart_state *state)
+{
+    uint8_t byte = 0;
+
+    if (state->rx_count != 0)
+        byte = queue_take(state->rx, UART_FIFO_MAX, &state->rx_count);
+    uart_receive(state);
+    return byte;
+}
+
+/* Sets `event` if the read served a cause of interrupts. */
+static uint8_t uart_read_register(struct uart_state *state, uint64_t offset, bool *event)
 {
     uint8_t value = 0;
 
     switch ((enum uart_register)offset) {
     case RBR_THR:
-        if ((state->lcr & LCR_DLAB) != 0)
-            return state->dll;
-        return state->rx_count != 0 ? queue_take(state->rx, UART_FIFO_MAX, &state->rx_count) : 0;
+        *event = (state->lcr & LCR_DLAB) == 0;
+        return *event ? uart_take(state) : state->dll;
     case IER_:
         return (state->lcr & LCR_DLAB) != 0 ? state->dlm : state->ier;
     case IIR_FCR:
+        *event = true;
         value = uart_cause(state);
         if (value == IIR_THR)
             state->thre_pending = 0;
@@ -154,10 +167,12 @@ static uint8_t uart_read_register(struct uart_state *state, uint64_t offset)
     case LSR_:
         value = LSR_EMPTY | (state->rx_count != 0 ? LSR_DATA : 0);
         value |= state->overrun != 0 ? LSR_OVERRUN : 0;
+        *event = state->overrun != 0;
         state->overrun = 0;
         return value;
     case MSR_:
         value = uart_modem(state) | state->msr_delta;
+        *event = state->msr_delta != 0;
         state->msr_delta = 0;
         return value;
     case SCR_:
@@ -168,11 +183,13 @@ static uint8_t uart_read_register(struct uart_state *state, uint64_t offset)
 
 static bool uart_read(struct object *object, uint64_t offset, uint32_t size, uint64_t *value)
 {
+    bool event = false;
+
     if (size > 4 || offset >= UART_SIZE)
         return false;
-    *value = uart_read_register(object->state, offset);
-    uart_receive(object->state);
-    uart_update(object);
+    *value = uart_read_register(object->state, offset, &event);
+    if (event)
+        uart_update(object);
     return true;
 }
 
@@ -197,19 +214,20 @@ static void uart_write_register(struct object *object, uint64_t offset, uint8_t 
     case IIR_FCR:
         uart_write_fcr(state, value);
         break;
-    case LCR_:
-        state->lcr = value;
-        break;
     case MCR_:
         uart_write_mcr(state, value);
         break;
+    case LCR_:
+        state->lcr = value;
+        return;
     case SCR_:
         state->scr = value;
-        break;
-    case LSR_:
-    case MSR_:
-        break;
+        return;
+    default:
+        return;
     }
+    uart_receive(state);
+    uart_update(object);
 }
 
 static bool uart_write(struct object *object, uint64_t offset, uint32_t size, uint64_t value)
@@ -217,8 +235,6 @@ static bool uart_write(struct object *object, uint64_t offset, uint32_t size, ui
     if (size > 4 || offset >= UART_SIZE)
         return false;
     uart_write_register(object, offset, (uint8_t)value);
-    uart_receive(object->state);
-    uart_update(object);
     return true;
 }
 

@@ -139,6 +139,26 @@ static void reading_another_cause_keeps_the_transmitters(void **state)
     rig_free(rig);
 }
 
+/* Old xv6 enables the transmitter's interrupt and never reads IIR. On a PLIC that looked at the
+ * wire again after each completion it would be interrupted for ever. */
+static void handler_that_only_reads_lsr_is_not_interrupted_for_ever(void **state)
+{
+    struct rig *rig = rig_new();
+
+    (void)state;
+    rig_write(rig, RIG_PLIC + 4 * RIG_IRQ_UART, 4, 1);
+    rig_write(rig, RIG_PLIC + 0x2080, 4, 1 << RIG_IRQ_UART);
+    set(rig, IER, 0x03);
+    assert_true(rig_line(rig, PLIC_LINE_SEI));
+    assert_int_equal(rig_read(rig, RIG_PLIC + 0x201004, 4), RIG_IRQ_UART);
+    assert_int_equal(get(rig, LSR), 0x60);
+    rig_write(rig, RIG_PLIC + 0x201004, 4, RIG_IRQ_UART);
+    assert_false(rig_line(rig, PLIC_LINE_SEI));
+    type(rig, "a");
+    assert_true(rig_line(rig, PLIC_LINE_SEI));
+    rig_free(rig);
+}
+
 static void loopback_connects_the_modem_lines(void **state)
 {
     struct rig *rig = rig_new();
@@ -256,6 +276,7 @@ int main(void)
         cmocka_unit_test(clearing_the_fifo_drops_its_bytes_but_not_the_wires),
         cmocka_unit_test(transmitter_interrupt_comes_when_enabled_and_after_each_byte),
         cmocka_unit_test(reading_another_cause_keeps_the_transmitters),
+        cmocka_unit_test(handler_that_only_reads_lsr_is_not_interrupted_for_ever),
         cmocka_unit_test(loopback_connects_the_modem_lines),
         cmocka_unit_test(loopback_receives_what_it_sends_and_overruns),
         cmocka_unit_test(backlog_has_a_limit_and_loses_nothing),
