@@ -236,4 +236,6 @@ const struct store_ops directory_ops = {
     .tag_remove = directory_tag_remove,
     .tag_names = ops_tag_names,
     .statistics = directory_statistics,
+    .gc = directory_gc,
+    .fsck = directory_fsck,
 };

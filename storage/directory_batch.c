@@ -1,14 +1,7 @@
-#include "storage/packer.h"
+#include "storage/gather.h"
 #include "storage/walk.h"
 
 #include <string.h>
-
-/* Chunks up to this size are gathered apart from the larger ones: an image tree's nodes are read
- * without the chunks around them (gc, fsck, sizes). */
-#define SMALL_MAX 4096u
-
-/* Which frame a chunk goes to. */
-enum kind { KIND_FULL, KIND_FULL_SMALL, KIND_DELTA, KIND_DELTA_SMALL, KIND_COUNT };
 
 /* What the batch knows of a chunk put: nodes are kept to be followed at the commit. */
 #define NOT_A_NODE UINT64_MAX
@@ -20,8 +13,7 @@ struct batch {
     struct packer *packer;
     struct hash_map pending; /* id -> offset of its bytes in `nodes`, or NOT_A_NODE */
     struct buf nodes;
-    struct frame *open[KIND_COUNT]; /* being filled, NULL: none */
-    size_t base_bytes[KIND_COUNT];  /* what its bases will take */
+    struct gather gather;
 };
 
 bool directory_batch_begin(void *context, void **out, struct err *err)
@@ -40,6 +32,7 @@ bool directory_batch_begin(void *context, void **out, struct err *err)
     *batch = (struct batch){.directory = directory, .lock = lock};
     batch->nodes = (struct buf)BUF_INIT(NODES_MAX);
     batch->packer = packer_new(directory);
+    batch->gather.packer = batch->packer;
     *out = batch;
     return true;
 }
@@ -48,45 +41,12 @@ void directory_batch_abort(void *context)
 {
     struct batch *batch = context;
 
-    for (size_t i = 0; i < KIND_COUNT; i++)
-        if (batch->open[i] != NULL)
-            packer_drop_frame(batch->packer, batch->open[i]);
+    gather_drop(&batch->gather);
     packer_free(batch->packer);
     hash_map_release(&batch->pending);
     buf_release(&batch->nodes);
     file_unlock(&batch->lock);
     mem_free(batch);
-}
-
-static bool flush(struct batch *batch, enum kind kind, struct err *err)
-{
-    struct frame *frame = batch->open[kind];
-
-    if (frame == NULL)
-        return true;
-    batch->open[kind] = NULL;
-    return packer_add(batch->packer, frame, err);
-}
-
-static bool add_to_frame(struct batch *batch, const struct hash *id, struct span bytes,
-                         const struct pack_chunk *base, struct err *err)
-{
-    enum kind kind = (bytes.size <= SMALL_MAX ? KIND_FULL_SMALL : KIND_FULL) +
-                     (base != NULL ? KIND_DELTA : KIND_FULL);
-    size_t base_size = base != NULL ? base->size : 0;
-
-    if (batch->open[kind] != NULL &&
-        (!frame_has_room(batch->open[kind], bytes.size) ||
-         batch->base_bytes[kind] + base_size > FRAME_PLAIN_MAX) &&
-        !flush(batch, kind, err))
-        return false;
-    if (batch->open[kind] == NULL) {
-        batch->open[kind] = packer_frame(batch->packer);
-        batch->base_bytes[kind] = 0;
-    }
-    frame_add(batch->open[kind], id, bytes, base != NULL ? &base->id : NULL);
-    batch->base_bytes[kind] += base_size;
-    return true;
 }
 
 /* Remembers what may be a node, so that a commit can follow it without waiting for the pack. */
@@ -118,8 +78,8 @@ bool directory_batch_put(void *context, const struct hash *id, struct span bytes
     if (!remember(batch, place, bytes, err))
         return false;
     if (base != NULL && directory_delta_base(batch->directory, base, &chunk))
-        return add_to_frame(batch, id, bytes, &chunk, err);
-    return add_to_frame(batch, id, bytes, NULL, err);
+        return gather_add(&batch->gather, id, bytes, &chunk, err);
+    return gather_add(&batch->gather, id, bytes, NULL, err);
 }
 
 /* What the store has is whole below it: it was so when it was committed, and gc takes no part of a
@@ -198,10 +158,8 @@ bool directory_batch_commit(void *context, const struct store_commit *commit,
 {
     struct batch *batch = context;
     struct hash id = {{0}};
-    bool ok = check_commit(batch, commit, err);
+    bool ok = check_commit(batch, commit, err) && gather_flush(&batch->gather, err);
 
-    for (int kind = 0; ok && kind < KIND_COUNT; kind++)
-        ok = flush(batch, (enum kind)kind, err);
     ok = ok && packer_keep(batch->packer, err);
     if (commit->manifest.size != 0)
         id = hash_of(commit->manifest);

@@ -77,6 +77,8 @@ bool pack_writer_add(struct pack_writer *writer, const struct frame *frame, stru
 uint32_t pack_writer_chunk_count(const struct pack_writer *writer);
 /* Writes the index and moves the pack, durable, into `folder`. */
 bool pack_writer_keep(struct pack_writer *writer, const char *folder, struct err *err);
+/* The file's name once it was kept; "" before. */
+const char *pack_writer_name(const struct pack_writer *writer);
 /* Frees the writer, and removes the file unless it was kept. NULL is fine. */
 void pack_writer_free(struct pack_writer *writer);
 

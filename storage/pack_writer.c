@@ -12,6 +12,7 @@ struct pack_writer {
     uint64_t offset; /* of the file's end */
     struct buf chunks, frames, bases;
     uint32_t chunk_count, frame_count, base_count;
+    char name[PACK_NAME_SIZE]; /* once kept */
 };
 
 bool pack_writer_new(const char *temp_folder, struct pack_writer **out, struct err *err)
@@ -110,7 +111,15 @@ bool pack_writer_keep(struct pack_writer *writer, const char *folder, struct err
         !file_write_all(writer->file.fd, buf_span(&writer->chunks), writer->file.path, err))
         return false;
     snprintf(name, sizeof name, "%s" PACK_SUFFIX, hash_hex(&hash).text);
-    return temp_file_keep(&writer->file, folder, name, err);
+    if (!temp_file_keep(&writer->file, folder, name, err))
+        return false;
+    memcpy(writer->name, name, sizeof writer->name);
+    return true;
+}
+
+const char *pack_writer_name(const struct pack_writer *writer)
+{
+    return writer->name;
 }
 
 void pack_writer_free(struct pack_writer *writer)

@@ -212,6 +212,11 @@ bool packer_keep(struct packer *packer, struct err *err)
            pack_writer_keep(packer->writer, packer->directory->packs_folder, err);
 }
 
+const char *packer_name(const struct packer *packer)
+{
+    return packer->writer == NULL ? "" : pack_writer_name(packer->writer);
+}
+
 void packer_free(struct packer *packer)
 {
     if (packer == NULL)

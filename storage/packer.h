@@ -17,6 +17,8 @@ struct frame *packer_frame(struct packer *packer);
 void packer_drop_frame(struct packer *packer, struct frame *frame);
 /* Waits for all frames, and puts the pack, durable, in its place; none if there was no frame. */
 bool packer_keep(struct packer *packer, struct err *err);
+/* The name of the pack that was kept; "" for none. */
+const char *packer_name(const struct packer *packer);
 /* Waits, frees, and removes what was not kept. NULL is fine. */
 void packer_free(struct packer *packer);
 

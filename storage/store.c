@@ -194,3 +194,14 @@ bool store_statistics(struct store *store, struct store_statistics *out, struct 
 {
     return store->ops->statistics(store->context, out, err);
 }
+
+bool store_gc(struct store *store, bool dry_run, struct gc_report *out, struct err *err)
+{
+    return store->ops->gc(store->context, dry_run, out, err);
+}
+
+bool store_fsck(struct store *store, const struct fsck_options *options, struct fsck_report *out,
+                struct err *err)
+{
+    return store->ops->fsck(store->context, options, out, err);
+}

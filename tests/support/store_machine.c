@@ -102,3 +102,24 @@ bool test_matches(struct store *store, const struct hash *checkpoint,
                        (unsigned long long)comparison.chunks);
     return ok;
 }
+
+static void keep_finding(void *context, const struct fsck_finding *finding)
+{
+    if (finding->kind != ERR_NONE)
+        err_set(context, finding->kind, "%s", finding->text);
+}
+
+size_t test_findings(struct store *store, struct err *last)
+{
+    struct err own = ERR_INIT, err = ERR_INIT;
+    struct fsck_options options = {.finding = keep_finding, .context = last != NULL ? last : &own};
+    struct fsck_report report;
+    bool ok = store_fsck(store, &options, &report, &err);
+
+    if (!ok)
+        fprintf(stderr, "%s\n", err.text);
+    CHECK(ok);
+    if (report.findings != 0 && last == NULL)
+        fprintf(stderr, "%s\n", own.text);
+    return report.findings;
+}

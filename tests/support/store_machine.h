@@ -14,5 +14,8 @@ struct hash test_freeze_ok(struct store *store, struct test_image *image, uint64
 /* Reads the checkpoint's image back and compares it with the bytes given. */
 bool test_matches(struct store *store, const struct hash *checkpoint,
                   const struct test_image *image, struct err *err);
+/* How many things fsck finds wrong. The last one stays in
+ * *last; with NULL it is printed. */
+size_t test_findings(struct store *store, struct err *last);
 
 #endif
