@@ -232,10 +232,10 @@ static const struct attr clint_state_attrs[] = {
 };
 
 static const struct link_slot clint_links[] = {
-    {"hart0", NULL, true, "hart 0"},  {"hart1", NULL, false, "hart 1"},
-    {"hart2", NULL, false, "hart 2"}, {"hart3", NULL, false, "hart 3"},
-    {"hart4", NULL, false, "hart 4"}, {"hart5", NULL, false, "hart 5"},
-    {"hart6", NULL, false, "hart 6"}, {"hart7", NULL, false, "hart 7"},
+    {"hart0", "riscv-hart", true, "hart 0"},  {"hart1", "riscv-hart", false, "hart 1"},
+    {"hart2", "riscv-hart", false, "hart 2"}, {"hart3", "riscv-hart", false, "hart 3"},
+    {"hart4", "riscv-hart", false, "hart 4"}, {"hart5", "riscv-hart", false, "hart 5"},
+    {"hart6", "riscv-hart", false, "hart 6"}, {"hart7", "riscv-hart", false, "hart 7"},
 };
 
 const struct schema clint_schema = {

@@ -181,7 +181,7 @@ static const struct attr rtc_state_attrs[] = {
 };
 
 static const struct link_slot rtc_links[] = {
-    {"interrupts", NULL, false, "the interrupt controller"},
+    {"interrupts", "sifive-plic", false, "the interrupt controller"},
 };
 
 const struct schema rtc_schema = {

@@ -314,7 +314,7 @@ static const struct attr uart_state_attrs[] = {
 };
 
 static const struct link_slot uart_links[] = {
-    {"interrupts", NULL, false, "the interrupt controller"},
+    {"interrupts", "sifive-plic", false, "the interrupt controller"},
 };
 
 const struct schema uart_schema = {

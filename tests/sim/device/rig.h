@@ -68,7 +68,7 @@ static const struct attr rig_cpu_attrs[] = {
 };
 
 static const struct schema rig_cpu_schema = {
-    .name = "test-cpu",
+    .name = "riscv-hart", /* what the devices' links insist on */
     .version = 1,
     .state = ATTR_TABLE(struct rig_cpu_state, rig_cpu_attrs),
     .config = ATTR_TABLE_NONE,

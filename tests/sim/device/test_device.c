@@ -71,6 +71,22 @@ static void impossible_configurations_are_refused(void **state)
     rig_free(rig);
 }
 
+/* An interrupt controller that interrupts itself, or another, would recurse for ever. */
+static void interrupts_go_from_devices_to_controllers_to_harts_only(void **state)
+{
+    static const char *const wrong[][2] = {{"board.plic", "hart1"}, {"board.clint", "hart1"}};
+
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct rig *rig = rig_begin();
+        rig_add_plain(rig);
+        rig_link(rig, wrong[i][0], wrong[i][1], "board.plic");
+        assert_false(machine_open(rig->machine, &rig->err));
+        assert_non_null(strstr(rig->err.text, "riscv-hart"));
+        rig_free(rig);
+    }
+}
+
 static void finisher_ends_the_machine(void **state)
 {
     static const struct {
@@ -178,6 +194,7 @@ int main(void)
         cmocka_unit_test(memory_keeps_bytes_and_rom_takes_none),
         cmocka_unit_test(memory_of_another_size_than_configured_is_refused),
         cmocka_unit_test(impossible_configurations_are_refused),
+        cmocka_unit_test(interrupts_go_from_devices_to_controllers_to_harts_only),
         cmocka_unit_test(finisher_ends_the_machine),
         cmocka_unit_test(finisher_heeds_offset_and_size),
         cmocka_unit_test(magic_word_reaches_the_host_and_names_itself),

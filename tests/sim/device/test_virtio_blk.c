@@ -244,7 +244,7 @@ static void next_outside_the_table(const struct driver *driver)
 
 static void indirect_though_not_offered(const struct driver *driver)
 {
-    driver_put(driver, 0, 0, HEADER, PART(16, 4, 0));
+    driver_put(driver, 0, 0, HEADER, PART(16, 4 | DESC_NEXT, 1));
 }
 
 static void readable_after_writable(const struct driver *driver)
@@ -412,7 +412,11 @@ static void media_fills_the_job_disk_and_tells_the_driver(void **state)
     uint8_t payload[1000];
 
     (void)state;
+    struct image *image = machine_find(rig->machine, "board.job")->images[0];
+
     memset(payload, 0x5a, sizeof payload);
+    memset(image->data, 0xaa, 2048); /* of a medium before */
+    image_touch(image, 0, 2048);
     assert_int_equal(rig_read(rig, RIG_JOB + REG_CONFIG, 8), 0);
     request(&driver, IN, 0, 512);
     assert_int_equal(wait_status(&driver), 1);

@@ -139,6 +139,8 @@ static void frame_takes_its_latency(void **state)
     assert_int_equal(received(rig, 1), 0);
     rig_run(rig, 2);
     assert_int_equal(received(rig, 1), 1);
+    const struct image *frames = machine_find(rig->machine, "switch0")->images[0];
+    assert_true(bytes_are_zero(frames->data, (size_t)frames->size)); /* nothing stays behind */
     rig_free(rig);
 }
 
