@@ -1,0 +1,173 @@
+#include "agent/drive.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct drive {
+    const struct drive_options *options;
+    uint64_t deadline_ns; /* host; UINT64_MAX: none */
+    uint64_t idle_at;     /* instructions at the last idle stop; UINT64_MAX: it ran since */
+    bool reported;        /* the monitor has a report */
+    bool magic;
+};
+
+static void keep_log(const struct drive_options *options, struct span bytes)
+{
+    struct err ignored = ERR_INIT;
+    size_t room;
+
+    if (options->log == NULL)
+        return;
+    room = options->log->max - options->log->size;
+    if (bytes.size > room)
+        bytes.size = room; /* the first part of a flood is the one worth keeping */
+    (void)buf_append(options->log, bytes.data, bytes.size, &ignored);
+}
+
+static void on_console(void *context, struct object *object, const uint8_t *data, size_t size)
+{
+    struct drive *drive = context;
+    const struct drive_options *options = drive->options;
+    uint64_t now = machine_instructions(options->machine);
+    struct span bytes = {data, size};
+    bool changed;
+
+    if (object != options->console)
+        return;
+    keep_log(options, bytes);
+    if (options->output != NULL)
+        options->output(options->context, bytes);
+    changed = console_script_put(options->script, bytes, now);
+    if (options->monitor != NULL && !drive->reported)
+        drive->reported = monitor_put(options->monitor, bytes, now);
+    if (changed || drive->reported)
+        machine_stop(options->machine);
+}
+
+static void on_magic(void *context, struct object *object, uint64_t value)
+{
+    struct drive *drive = context;
+
+    (void)object;
+    (void)value;
+    if (!drive->options->stop_on_magic)
+        return;
+    drive->magic = true;
+    machine_stop(drive->options->machine);
+}
+
+/* Types what the script has ready, as far as the guest takes it. */
+static bool type(const struct drive_options *options, struct err *err)
+{
+    struct span bytes = console_script_typed(options->script);
+    struct drive_input input = {machine_instructions(options->machine),
+                                machine_cycle(options->machine), options->console->path, "console",
+                                bytes};
+    size_t taken;
+
+    if (bytes.size == 0)
+        return true;
+    if (!machine_input(options->machine, options->console, "console", bytes, &taken, err))
+        return false;
+    input.bytes.size = taken;
+    if (taken != 0 && options->input != NULL)
+        options->input(options->context, &input);
+    console_script_take(options->script, taken);
+    return true;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Where to stop next: the script's deadline, the monitor's, or the end of the slice. While the guest has not taken
+ * all that was typed, soon. */
+static uint64_t next_stop(const struct drive *drive, uint64_t now)
+{
+    const struct drive_options *options = drive->options;
+    uint64_t stop = least(now + DRIVE_SLICE, console_script_deadline(options->script));
+
+    if (options->monitor != NULL)
+        stop = least(stop, monitor_deadline(options->monitor));
+    if (console_script_typed(options->script).size != 0)
+        stop = least(stop, now + DRIVE_SLICE / 100);
+    return stop > now ? stop : now + 1;
+}
+
+static void end_by_monitor(const struct drive *drive, uint64_t now)
+{
+    const struct signature *signature = monitor_signature(drive->options->monitor);
+    char reason[CONSOLE_REASON_MAX];
+
+    snprintf(reason, sizeof reason, "the console reports: %s", signature->title);
+    console_script_stop(drive->options->script, VERDICT_FAIL, reason, now);
+}
+
+/* What the stop means to the script. */
+static void after_run(struct drive *drive, enum machine_stop stop)
+{
+    const struct drive_options *options = drive->options;
+    const struct machine_state *state = options->machine->objects[0]->state;
+    uint64_t now = machine_instructions(options->machine);
+
+    console_script_advance(options->script, now);
+    if (options->monitor != NULL && !drive->reported)
+        drive->reported = monitor_advance(options->monitor, now);
+    if (drive->magic)
+        console_script_stop(options->script, VERDICT_PASS, "", now);
+    if (stop == MACHINE_STOP_HALTED) {
+        if (options->monitor != NULL && !drive->reported)
+            drive->reported = monitor_finish(options->monitor);
+        console_script_halt(options->script, state->halted == 2 ? 0 : state->exit_code, now);
+    }
+    if (stop == MACHINE_STOP_IDLE) {
+        /* Nothing to type, or typed and it did not wake the guest. */
+        if (console_script_typed(options->script).size == 0 || drive->idle_at == now)
+            console_script_idle(options->script, now);
+        drive->idle_at = now;
+    }
+    if (drive->reported)
+        end_by_monitor(drive, now);
+}
+
+static void look_at_clock(const struct drive *drive)
+{
+    const struct drive_options *options = drive->options;
+    uint64_t now = machine_instructions(options->machine);
+    char reason[CONSOLE_REASON_MAX];
+
+    if (clock_monotonic_ns(options->clock) > drive->deadline_ns) {
+        snprintf(reason, sizeof reason, "the wall-clock guard of %llu ms ran out",
+                 (unsigned long long)options->wall_ms_max);
+        console_script_stop(options->script, VERDICT_TIMEOUT, reason, now);
+    }
+    if (options->progress != NULL &&
+        !options->progress(options->context, now, machine_virtual_ns(options->machine)))
+        console_script_stop(options->script, VERDICT_CANCELLED, "cancelled", now);
+}
+
+bool drive_run(const struct drive_options *options, struct err *err)
+{
+    struct machine *machine = options->machine;
+    struct host before = machine->host;
+    struct drive drive = {.options = options, .deadline_ns = UINT64_MAX, .idle_at = UINT64_MAX};
+    bool ok = true;
+
+    machine->host = (struct host){.context = &drive, .console = on_console, .magic = on_magic};
+    if (options->wall_ms_max != 0)
+        drive.deadline_ns =
+            clock_monotonic_ns(options->clock) + options->wall_ms_max * UINT64_C(1000000);
+    console_script_start(options->script, machine_instructions(machine));
+    while (ok && console_script_result(options->script) == NULL) {
+        struct machine_limits limits = {0, UINT64_MAX};
+        ok = type(options, err);
+        if (!ok || console_script_result(options->script) != NULL)
+            break;
+        limits.instructions = next_stop(&drive, machine_instructions(machine));
+        after_run(&drive, machine_run(machine, &limits));
+        look_at_clock(&drive);
+    }
+    machine->host = before;
+    return ok;
+}
