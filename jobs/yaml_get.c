@@ -4,6 +4,7 @@
 #include "jobs/yaml_internal.h"
 #include "storage/base/check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool yaml_node_is_null(const struct yaml_node *node)
@@ -210,9 +211,8 @@ bool yaml_get_choice(struct yaml_map *map, const char *key, const char *const *n
             return true;
         }
         if (strlen(list) + strlen(names[i]) + 5 < sizeof list) {
-            strcat(list, i == 0 ? "`" : ", `");
-            strcat(list, names[i]);
-            strcat(list, "`");
+            size_t used = strlen(list);
+            snprintf(list + used, sizeof list - used, "%s`%s`", i == 0 ? "" : ", ", names[i]);
         }
     }
     near = suggest_name(text, names, count);

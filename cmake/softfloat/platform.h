@@ -1,4 +1,5 @@
-/* platform.h — tells SoftFloat what the host's compiler knows: byte order, 128-bit integers, clz. */
+/* platform.h — tells SoftFloat what the host's compiler knows: byte order, 128-bit integers,
+ * clz. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define LITTLEENDIAN 1
 #endif

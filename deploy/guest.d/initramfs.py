@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """initramfs.py TREE STRIP OUT: writes the guest's initramfs, the same bytes for the same inputs.
 
-TREE is what deploy/guest unpacked and built: busybox, modules/ (the kernel's .ko.xz files, any depth),
-init, profile, workloads. STRIP is the cross binutils' strip. Needs no root: device nodes and owners are written straight into the archive.
+TREE is what deploy/guest unpacked and built: busybox, modules/ (the kernel's .ko.xz files, any
+depth), init, profile, workloads. STRIP is the cross binutils' strip. Needs no root: device nodes
+and owners are written straight into the archive.
 """
 import lzma
 import os
@@ -13,8 +14,8 @@ import sys
 import tempfile
 
 MODULES = ["virtio_mmio", "virtio_blk", "virtio_net", "virtio-rng", "ext4", "squashfs", "loop"]
-FOLDERS = ["bin", "dev", "etc", "lib", "lib/modules", "mnt", "proc", "root", "sbin", "sys", "tmp", "usr", "usr/bin",
-           "usr/sbin"]
+FOLDERS = ["bin", "dev", "etc", "lib", "lib/modules", "mnt", "proc", "root", "sbin", "sys",
+           "tmp", "usr", "usr/bin", "usr/sbin"]
 
 
 class Archive:
@@ -59,7 +60,7 @@ def read(*path):
 
 
 def applets(busybox):
-    """The names of busybox's applets: its table is a run of NUL-ended names that starts with [ and [[."""
+    """The names of busybox's applets: its table is a run of NUL-ended names from [ and [[ on."""
     start = busybox.find(b"[\0[[\0")
     if start < 0:
         sys.exit("initramfs.py: no table of applets in busybox")
@@ -86,8 +87,9 @@ def kernel_modules(folder):
 
 
 def stripped(data, strip):
-    """The module without the local symbols that no relocation names: a quarter of the bytes, so that the guest neither
-    copies nor checksums the rest at each boot. The signature goes with them, which the kernel notes and accepts."""
+    """The module without the local symbols that no relocation names: a quarter of the bytes, so
+    that the guest neither copies nor checksums the rest at each boot. The signature goes with them,
+    which the kernel notes and accepts."""
     with tempfile.NamedTemporaryFile(suffix=".ko") as file:
         file.write(data)
         file.flush()
@@ -96,7 +98,8 @@ def stripped(data, strip):
 
 
 def with_needs(wanted, paths):
-    """[(file name, bytes)] of the wanted modules, each after those it needs. Absent ones are built into the kernel."""
+    """[(file name, bytes)] of the wanted modules, each after those it needs. Absent ones are built
+    into the kernel."""
     ordered, seen = [], set()
 
     def visit(name):

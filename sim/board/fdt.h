@@ -35,8 +35,8 @@ bool fdt_finish(struct fdt_writer *writer, struct buf *out);
 
 /* Checks a tree of any origin: every offset, length, name and nesting. */
 bool fdt_check(struct span tree, struct err *err);
-/* The property of the node at `path` ("/soc/serial@10000000") of a tree that fdt_check accepted. False:
- * there is none. */
+/* The property of the node at `path` ("/soc/serial@10000000") of a tree that fdt_check accepted.
+ * False: there is none. */
 bool fdt_find(struct span tree, const char *path, const char *property, struct span *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* memory.h — software put into a board's memory: firmware, kernel, initrd, device tree. Inside of virt.h. */
+/* memory.h — software put into a board's memory: firmware, kernel, initrd, device tree. Inside of
+ * virt.h. */
 #ifndef THAW_SIM_BOARD_MEMORY_H
 #define THAW_SIM_BOARD_MEMORY_H
 

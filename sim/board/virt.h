@@ -60,15 +60,18 @@ struct virt_options {
 
 /* What is loaded. Spans are borrowed; empty ones are not there. */
 struct virt_software {
-    struct span firmware;     /* OpenSBI's fw_jump.bin or fw_dynamic.bin, or an ELF; at the start of RAM */
-    struct span kernel;       /* a Linux Image or an ELF; started by the firmware, or at once without one */
+    /* OpenSBI's fw_jump.bin or fw_dynamic.bin, or an ELF; at the start of RAM */
+    struct span firmware;
+    /* a Linux Image or an ELF; started by the firmware, or at once without one */
+    struct span kernel;
     bool kernel_is_raw;       /* takes any bytes as a kernel: U-Boot's u-boot.bin */
     struct span initrd;
     const char *command_line; /* NULL: none */
 };
 
-/* Adds the board's objects to a machine whose first object is "machine", and loads the software into its memory.
- * The caller opens and resets the machine afterwards. Takes the slots' images, even on failure. */
+/* Adds the board's objects to a machine whose first object is "machine", and loads the software
+ * into its memory. The caller opens and resets the machine afterwards. Takes the slots' images,
+ * even on failure. */
 bool virt_build(struct machine *machine, const struct virt_options *options,
                 const struct virt_software *software, struct err *err);
 /* All models of this build. */

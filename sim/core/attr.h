@@ -42,25 +42,29 @@ struct attr_table {
     uint32_t size; /* sizeof the struct */
 };
 
-#define ATTR_TYPE_OF(element)                                                                      \
-    _Generic((element), uint8_t: ATTR_U8, uint16_t: ATTR_U16, uint32_t: ATTR_U32, uint64_t: ATTR_U64)
-#define ATTR_FIELD(type, field)  (((type *)0)->field)
-#define ATTR_COUNT(type, field)  (sizeof ATTR_FIELD(type, field) / sizeof ATTR_FIELD(type, field)[0])
-
 /* clang-format off */
+#define ATTR_TYPE_OF(element)                                                                      \
+    _Generic((element), uint8_t: ATTR_U8, uint16_t: ATTR_U16, uint32_t: ATTR_U32,                  \
+             uint64_t: ATTR_U64)
+#define ATTR_FIELD(type, field)  (((type *)0)->field)
+#define ATTR_COUNT(type, field)                                                                    \
+    ((uint32_t)(sizeof ATTR_FIELD(type, field) / sizeof ATTR_FIELD(type, field)[0]))
+#define ATTR_OFFSET(type, field) ((uint32_t)offsetof(type, field))
+
 #define ATTR(type, field, reset, meaning)                                                          \
-    {#field, ATTR_TYPE_OF(ATTR_FIELD(type, field)), (uint32_t)offsetof(type, field), 1, (reset), 0, (meaning)}
+    {#field, ATTR_TYPE_OF(ATTR_FIELD(type, field)), ATTR_OFFSET(type, field), 1, (reset), 0,       \
+     (meaning)}
 #define ATTR_ARRAY(type, field, reset, meaning)                                                    \
-    {#field, ATTR_TYPE_OF(ATTR_FIELD(type, field)[0]), (uint32_t)offsetof(type, field),            \
-     (uint32_t)ATTR_COUNT(type, field), (reset), 0, (meaning)}
+    {#field, ATTR_TYPE_OF(ATTR_FIELD(type, field)[0]), ATTR_OFFSET(type, field),                   \
+     ATTR_COUNT(type, field), (reset), 0, (meaning)}
 #define ATTR_FLAG(type, field, reset, meaning)                                                     \
-    {#field, ATTR_BOOL, (uint32_t)offsetof(type, field), 1, (reset), 0, (meaning)}
+    {#field, ATTR_BOOL, ATTR_OFFSET(type, field), 1, (reset), 0, (meaning)}
 #define ATTR_FLAGS(type, field, reset, meaning)                                                    \
-    {#field, ATTR_BOOL, (uint32_t)offsetof(type, field), (uint32_t)ATTR_COUNT(type, field), (reset), 0, (meaning)}
+    {#field, ATTR_BOOL, ATTR_OFFSET(type, field), ATTR_COUNT(type, field), (reset), 0, (meaning)}
 #define ATTR_BLOB(type, field, meaning)                                                            \
-    {#field, ATTR_BYTES, (uint32_t)offsetof(type, field), (uint32_t)ATTR_COUNT(type, field), 0, 0, (meaning)}
+    {#field, ATTR_BYTES, ATTR_OFFSET(type, field), ATTR_COUNT(type, field), 0, 0, (meaning)}
 #define ATTR_STRING(type, field, meaning)                                                          \
-    {#field, ATTR_TEXT, (uint32_t)offsetof(type, field), (uint32_t)ATTR_COUNT(type, field), 0, 0, (meaning)}
+    {#field, ATTR_TEXT, ATTR_OFFSET(type, field), ATTR_COUNT(type, field), 0, 0, (meaning)}
 #define ATTR_TABLE(type, array)                                                                    \
     {(array), (uint32_t)(sizeof(array) / sizeof((array)[0])), (uint32_t)sizeof(type)}
 /* clang-format on */
@@ -68,20 +72,22 @@ struct attr_table {
 
 uint32_t attr_element_size(enum attr_type type);
 const char *attr_type_name(enum attr_type type);
-/* True if the table tiles its struct and names are well formed and unique; else says what does not. */
+/* True if the table tiles its struct and names are well formed and unique; else says what does
+ * not. */
 bool attr_table_check(const struct attr_table *table, struct err *err);
 const struct attr *attr_find(const struct attr_table *table, struct span name);
 void attr_reset(const struct attr_table *table, void *state);
 /* Writes one map {name: value}, keys in deterministic order. Arrays are CBOR arrays; u8 arrays too
  * unless ATTR_BYTES. */
 void attr_save(const struct attr_table *table, const void *state, struct cbor_writer *writer);
-/* Reads such a map into `state` (start from attr_reset). Refuses unknown, missing, ill-typed, out of
- * range attributes with a sentence that names the attribute. Changes `state` even on failure: callers load
- * into a scratch struct. */
+/* Reads such a map into `state` (start from attr_reset). Refuses unknown, missing, ill-typed, out
+ * of range attributes with a sentence that names the attribute. Changes `state` even on failure:
+ * callers load into a scratch struct. */
 bool attr_load(const struct attr_table *table, struct cbor_reader *reader, void *state);
 /* Calls back for every element that differs. index is 0 for scalars. Values of BYTES/TEXT elements
  * are single bytes. */
-typedef void attr_differ(void *context, const struct attr *attr, uint32_t index, uint64_t a, uint64_t b);
+typedef void attr_differ(void *context, const struct attr *attr, uint32_t index, uint64_t a,
+                         uint64_t b);
 void attr_diff(const struct attr_table *table, const void *a, const void *b, attr_differ *differ,
                void *context);
 uint64_t attr_get(const struct attr *attr, const void *state, uint32_t index);

@@ -4,7 +4,8 @@
 
 #include "sim/core/upgrade.h"
 
-/* Reads one map {name: value} as attr_save writes it. The bag is heap; free it with attr_bag_free. */
+/* Reads one map {name: value} as attr_save writes it. The bag is heap; free it with
+ * attr_bag_free. */
 bool attr_bag_read(struct cbor_reader *reader, struct attr_bag **out);
 /* Writes it back, in deterministic order. */
 void attr_bag_write(const struct attr_bag *bag, struct cbor_writer *writer);

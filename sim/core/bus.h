@@ -1,7 +1,8 @@
 /* bus.h — a board's physical address map: RAM and devices, and the writes that must not go unseen.
  *
- * Every path into RAM other than an engine's TLB hit goes through here, so that dirty pages, decoded
- * code and page tables are kept right. One bus a board; host-side, rebuilt from the objects. */
+ * Every path into RAM other than an engine's TLB hit goes through here, so that dirty pages,
+ * decoded code and page tables are kept right. One bus a board; host-side, rebuilt from the
+ * objects. */
 #ifndef THAW_SIM_CORE_BUS_H
 #define THAW_SIM_CORE_BUS_H
 
@@ -16,11 +17,12 @@ struct bus_region {
     struct image *ram;     /* RAM or ROM, or NULL */
     bool writable;         /* of RAM */
     struct object *device; /* MMIO, or NULL */
-    void *tag;             /* for the engine; index of the region is stable while the machine lives */
+    /* for the engine; index of the region is stable while the machine lives */
+    void *tag;
 };
 
-/* Told of writes to pages flagged CODE or TABLE, *after* the bytes changed (`old` are the bytes before,
- * at most 8; NULL for longer writes). */
+/* Told of writes to pages flagged CODE or TABLE, *after* the bytes changed (`old` are the bytes
+ * before, at most 8; NULL for longer writes). */
 struct bus_observer {
     void (*written)(void *context, struct bus_region *region, uint64_t offset, uint64_t size,
                     const uint8_t *old);
@@ -55,7 +57,8 @@ struct bus_region *bus_find(struct bus *bus, uint64_t address);
 /* RAM that holds [address, address + size), writable or not; NULL otherwise. */
 struct bus_region *bus_ram(struct bus *bus, uint64_t address, uint64_t size);
 
-/* One naturally aligned access of 1, 2, 4 or 8 bytes, RAM (little endian) or device. False: access fault. */
+/* One naturally aligned access of 1, 2, 4 or 8 bytes, RAM (little endian) or device. False: access
+ * fault. */
 bool bus_read(struct bus *bus, uint64_t address, uint32_t size, uint64_t *value);
 bool bus_write(struct bus *bus, uint64_t address, uint32_t size, uint64_t value);
 /* Device DMA: RAM only, any length, any alignment. False: not RAM, nothing written. */

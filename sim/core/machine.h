@@ -1,15 +1,16 @@
 /* machine.h — the whole simulated machine: its objects, virtual time, and the loop that runs it.
  *
- * Virtual time is counted in cycles of the machine's clock (config clock_hz, default 1 GHz: a cycle is
- * a nanosecond). A functional hart takes one cycle an instruction. Everything here is deterministic:
- * same state, same inputs at the same points, same states ever after.
+ * Virtual time is counted in cycles of the machine's clock (config clock_hz, default 1 GHz: a cycle
+ * is a nanosecond). A functional hart takes one cycle an instruction. Everything here is
+ * deterministic: same state, same inputs at the same points, same states ever after.
  *
- * The loop. Harts take turns in rounds: round_start (state) is the time at which all harts' round began;
- * hart `turn` (state) runs until round_start + quantum, or the next deadline if that is sooner. When all
- * have had their turn, time moves on; due deadlines fire in the order (time, object index). With one
- * hart there is no quantum: a round ends at the next deadline. A hart in WFI skips to the round's end. When
- * all wait, time jumps to the next deadline; without one the machine is idle until an input comes.
- * The machine can be stopped, and frozen, between any two instructions of any hart. */
+ * The loop. Harts take turns in rounds: round_start (state) is the time at which all harts' round
+ * began; hart `turn` (state) runs until round_start + quantum, or the next deadline if that is
+ * sooner. When all have had their turn, time moves on; due deadlines fire in the order (time,
+ * object index). With one hart there is no quantum: a round ends at the next deadline. A hart in
+ * WFI skips to the round's end. When all wait, time jumps to the next deadline; without one the
+ * machine is idle until an input comes. The machine can be stopped, and frozen, between any two
+ * instructions of any hart. */
 #ifndef THAW_SIM_CORE_MACHINE_H
 #define THAW_SIM_CORE_MACHINE_H
 
@@ -29,9 +30,11 @@ struct machine_config {
 
 struct machine_state {
     uint64_t round_start;   /* cycles */
-    uint64_t round_end;     /* cycles; fixed when the round begins, may shrink to a nearer deadline */
+    /* cycles; fixed when the round begins, may shrink to a nearer deadline */
+    uint64_t round_end;
     uint64_t instructions;  /* executed by all harts since reset; guests cannot write it */
-    uint32_t turn;          /* whose turn it is: index among the harts; their count between rounds */
+    /* whose turn it is: index among the harts; their count between rounds */
+    uint32_t turn;
     uint8_t halted;         /* 0 running, 1 powered off or test finished, 2 asked for reboot */
     uint8_t unused[3];
     uint64_t exit_code;     /* when halted: 0 pass; the guest's own number otherwise */
@@ -69,9 +72,11 @@ struct machine {
     uint32_t object_count;
     struct object *cpus[MACHINE_OBJECTS_MAX]; /* those with cpu_ops, in object order */
     uint32_t cpu_count;
-    struct bus *buses[MACHINE_BOARDS_MAX]; /* one for each top-level object but "machine" and switches */
+    /* one for each top-level object but "machine" and switches */
+    struct bus *buses[MACHINE_BOARDS_MAX];
     struct host host;
-    uint64_t now;          /* the running hart's local time, kept exact whenever devices are called */
+    /* the running hart's local time, kept exact whenever devices are called */
+    uint64_t now;
     bool stop_requested;   /* engines look at it after each MMIO access and leave */
     bool deadline_changed; /* likewise */
     bool opened;
@@ -82,20 +87,23 @@ struct machine {
     char bus_boards[MACHINE_BOARDS_MAX][OBJECT_PATH_MAX];
 };
 
-/* Schema "thaw-machine", model "thaw-machine": the root object, which must be added first, as "machine". */
+/* Schema "thaw-machine", model "thaw-machine": the root object, which must be added first, as
+ * "machine". */
 extern const struct model machine_model;
 
 struct machine *machine_new(const struct registry *registry);
 void machine_free(struct machine *machine);
 
-/* Building: add objects (config is copied; NULL takes reset values), link them, give images, then open.
- * Links are by path and may point forward; machine_open resolves them. */
+/* Building: add objects (config is copied; NULL takes reset values), link them, give images, then
+ * open. Links are by path and may point forward; machine_open resolves them. */
 bool machine_add(struct machine *machine, const char *path, const char *model, const void *config,
                  struct object **out, struct err *err);
 bool object_link(struct object *object, const char *slot, const char *target_path, struct err *err);
 /* The object takes the image. */
-bool object_take_image(struct object *object, const char *slot, struct image *image, struct err *err);
-/* ERR_INVALID names the first image that nobody gave. A model's open may make those that are left. */
+bool object_take_image(struct object *object, const char *slot, struct image *image,
+                       struct err *err);
+/* ERR_INVALID names the first image that nobody gave. A model's open may make those that are
+ * left. */
 bool machine_check_images(const struct machine *machine, struct err *err);
 /* Resolves links, checks configs, calls every model's open in order, then resets nothing. */
 bool machine_open(struct machine *machine, struct err *err);
@@ -107,8 +115,9 @@ struct object *machine_find(struct machine *machine, const char *path);
 
 struct machine_limits {
     uint64_t instructions; /* stop when state.instructions reaches this; UINT64_MAX: no limit */
-    uint64_t cycle;        /* stop when virtual time reaches this; UINT64_MAX: no limit. With several harts: at
-                            * the first round that begins then or later */
+    /* stop when virtual time reaches this; UINT64_MAX: no limit. With several harts: at the first
+     * round that begins then or later */
+    uint64_t cycle;
 };
 enum machine_stop machine_run(struct machine *machine, const struct machine_limits *limits);
 /* From a host callback or from a device: leave after the current instruction. */
@@ -120,8 +129,8 @@ static inline uint64_t machine_now(const struct machine *machine)
 {
     return machine->now;
 }
-/* Virtual time between instructions, in cycles / in nanoseconds (rounded down, no overflow). With several
- * harts: when the round began. */
+/* Virtual time between instructions, in cycles / in nanoseconds (rounded down, no overflow). With
+ * several harts: when the round began. */
 uint64_t machine_cycle(const struct machine *machine);
 uint64_t machine_virtual_ns(const struct machine *machine);
 uint64_t machine_instructions(const struct machine *machine);
@@ -136,13 +145,14 @@ static inline void object_set_line(struct object *target, uint32_t line, bool le
     if (target != NULL && target->model->set_line != NULL)
         target->model->set_line(target, line, level);
 }
-/* The bus of the board this object belongs to: of the top-level object its path begins with. A device's
- * open() adds its own region (its config says where); made on first use. */
+/* The bus of the board this object belongs to: of the top-level object its path begins with. A
+ * device's open() adds its own region (its config says where); made on first use. */
 struct bus *object_bus(const struct object *object);
 /* An input event, now, between two instructions. */
-bool machine_input(struct machine *machine, struct object *object, const char *kind, struct span bytes,
-                   size_t *taken, struct err *err);
-/* Whoever changed a deadline outside machine_run calls this: the round ends at the nearer deadline. */
+bool machine_input(struct machine *machine, struct object *object, const char *kind,
+                   struct span bytes, size_t *taken, struct err *err);
+/* Whoever changed a deadline outside machine_run calls this: the round ends at the nearer
+ * deadline. */
 void machine_settle(struct machine *machine);
 /* Engines' caches thrown away: after load, or when somebody changed memory behind the bus. */
 void machine_flush(struct machine *machine);

@@ -1,7 +1,7 @@
 /* object.h — one piece of the simulated machine, in a tree with paths: "board0.uart0".
  *
- * Objects belong to their machine, live as long as it, and never move. Their order in the machine is
- * the order of creation and is part of the architecture (it breaks ties between events). */
+ * Objects belong to their machine, live as long as it, and never move. Their order in the machine
+ * is the order of creation and is part of the architecture (it breaks ties between events). */
 #ifndef THAW_SIM_CORE_OBJECT_H
 #define THAW_SIM_CORE_OBJECT_H
 
@@ -18,7 +18,8 @@ struct object {
     struct machine *machine;
     void *config;                           /* the schema's config struct, heap */
     void *state;                            /* the schema's state struct, heap, 64-byte aligned */
-    struct object *links[OBJECT_LINKS_MAX]; /* in the order of the schema's slots; NULL if optional */
+    /* in the order of the schema's slots; NULL if optional */
+    struct object *links[OBJECT_LINKS_MAX];
     struct image *images[OBJECT_IMAGES_MAX]; /* in the order of the schema's slots */
     void *host;                             /* the model's own; rebuilt, never saved */
 };

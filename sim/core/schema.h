@@ -53,15 +53,16 @@ struct mmio_ops {
 
 /* A processor: something that is given turns. */
 struct cpu_ops {
-    /* Runs until its cycle counter (state) reaches `cycle_limit`, or `instructions_max` more have been
-     * executed, whichever is first, or machine->stop asks (checked after each MMIO access), or it waits
-     * for an interrupt that is not there. Never goes past either limit: exact for every engine.
-     * Returns the number executed. */
+    /* Runs until its cycle counter (state) reaches `cycle_limit`, or `instructions_max` more have
+     * been executed, whichever is first, or machine->stop asks (checked after each MMIO access), or
+     * it waits for an interrupt that is not there. Never goes past either limit: exact for every
+     * engine. Returns the number executed. */
     uint64_t (*run)(struct object *cpu, uint64_t cycle_limit, uint64_t instructions_max);
     uint64_t (*cycle)(const struct object *cpu); /* its local virtual time, in machine cycles */
     void (*set_cycle)(struct object *cpu, uint64_t cycle); /* jumps ahead while it waits */
     bool (*waiting)(const struct object *cpu);   /* in WFI with no pending enabled interrupt */
-    /* At the end of a turn of several harts: LR reservations end (the manual allows it, Unpriv. 14.2). */
+    /* At the end of a turn of several harts: LR reservations end (the manual allows it, Unpriv.
+     * 14.2). */
     void (*end_turn)(struct object *cpu);
     /* Throws away everything derived: decoded blocks, TLBs. After load, reset, debugger writes. */
     void (*flush)(struct object *cpu);
@@ -80,8 +81,8 @@ struct timer_ops {
 struct model {
     const char *name; /* "rv64-fast", "ns16550" */
     const struct schema *schema;
-    /* Host side. Called once, objects' links resolved, config checked by check_config, state not yet
-     * meaningful. May set object->host. */
+    /* Host side. Called once, objects' links resolved, config checked by check_config, state not
+     * yet meaningful. May set object->host. */
     bool (*open)(struct object *object, struct err *err);
     void (*close)(struct object *object);
     /* True if this config / state (of the schema's structs) is possible. Load and build call it. */
@@ -89,17 +90,18 @@ struct model {
     bool (*check_state)(const struct object *object, const void *state, struct err *err);
     /* Reset beyond the table: only what depends on config (phase 1, local). Optional. */
     void (*reset)(struct object *object);
-    /* After reset or load of *all* objects: rebuild host-side caches from state. Must not change any
-     * state, of any object. Optional. */
+    /* After reset or load of *all* objects: rebuild host-side caches from state. Must not change
+     * any state, of any object. Optional. */
     void (*rebuild)(struct object *object);
-    /* The next virtual time (cycles) at which `fire` must be called; UINT64_MAX: none. Pure function of
-     * state. Call machine_deadline_changed after changing it. Optional. */
+    /* The next virtual time (cycles) at which `fire` must be called; UINT64_MAX: none. Pure
+     * function of state. Call machine_deadline_changed after changing it. Optional. */
     uint64_t (*deadline)(const struct object *object);
     void (*fire)(struct object *object, uint64_t now);
     /* A level on input line `line` of this object (an interrupt controller, a hart). Optional. */
     void (*set_line)(struct object *object, uint32_t line, bool level);
-    /* An input event: console bytes, a medium, a seed. Returns how many bytes it took (it may take fewer
-     * for a full queue). `kind` is a name such as "console". ERR_USAGE for a kind it does not know. */
+    /* An input event: console bytes, a medium, a seed. Returns how many bytes it took (it may take
+     * fewer for a full queue). `kind` is a name such as "console". ERR_USAGE for a kind it does not
+     * know. */
     bool (*input)(struct object *object, const char *kind, struct span bytes, size_t *taken,
                   struct err *err);
     const struct mmio_ops *mmio;

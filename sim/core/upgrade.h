@@ -1,7 +1,8 @@
-/* upgrade.h — from one version of a schema to the next: rename, add, drop, convert attributes by name.
+/* upgrade.h — from one version of a schema to the next: rename, add, drop, convert attributes by
+ * name.
  *
- * An upgrade works on a bag of named values decoded from the manifest, never on structs (the old struct
- * no longer exists in the code). It reports what it changed, one line each. */
+ * An upgrade works on a bag of named values decoded from the manifest, never on structs (the old
+ * struct no longer exists in the code). It reports what it changed, one line each. */
 #ifndef THAW_SIM_CORE_UPGRADE_H
 #define THAW_SIM_CORE_UPGRADE_H
 
@@ -19,7 +20,8 @@ bool attr_bag_drop(struct attr_bag *bag, const char *name);
 struct upgrade {
     uint32_t from_version;
     /* `state` and `config` are changed in place. `notes` takes lines for people. */
-    bool (*apply)(struct attr_bag *state, struct attr_bag *config, struct buf *notes, struct err *err);
+    bool (*apply)(struct attr_bag *state, struct attr_bag *config, struct buf *notes,
+                  struct err *err);
     const char *meaning;
 };
 

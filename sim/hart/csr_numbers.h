@@ -1,4 +1,5 @@
-/* csr_numbers.h — numbers of the control and status registers that exist here (volume II, table 2.2 and on). */
+/* csr_numbers.h — numbers of the control and status registers that exist here (volume II, table 2.2
+ * and on). */
 #ifndef THAW_SIM_HART_CSR_NUMBERS_H
 #define THAW_SIM_HART_CSR_NUMBERS_H
 

@@ -1,5 +1,6 @@
-/* engine.h — what runs instructions: chosen per machine, behind one interface (interpreter now; compilers
- * later). All engines go through the same states: the same after any number of instructions. */
+/* engine.h — what runs instructions: chosen per machine, behind one interface (interpreter now;
+ * compilers later). All engines go through the same states: the same after any number of
+ * instructions. */
 #ifndef THAW_SIM_HART_ENGINE_H
 #define THAW_SIM_HART_ENGINE_H
 

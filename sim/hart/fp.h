@@ -1,9 +1,9 @@
-/* fp.h — floating point, bit-exact on every host: Berkeley SoftFloat 3e (RISC-V specialisation), with the
- * host's FPU only where it gives the same bits and flags (fp_fast.h). F, D (I 21, 22); values are 64-bit
- * registers, singles NaN-boxed.
+/* fp.h — floating point, bit-exact on every host: Berkeley SoftFloat 3e (RISC-V specialisation),
+ * with the host's FPU only where it gives the same bits and flags (fp_fast.h). F, D (I 21, 22);
+ * values are 64-bit registers, singles NaN-boxed.
  *
- * Every function takes the rounding mode (0…4, already resolved and checked) and ORs exception flags into
- * *flags (NV 16, DZ 8, OF 4, UF 2, NX 1). */
+ * Every function takes the rounding mode (0…4, already resolved and checked) and ORs exception
+ * flags into *flags (NV 16, DZ 8, OF 4, UF 2, NX 1). */
 #ifndef THAW_SIM_HART_FP_H
 #define THAW_SIM_HART_FP_H
 
@@ -23,7 +23,8 @@ static inline uint32_t fp_unbox(uint64_t reg)
     return reg >> 32 == 0xffffffff ? (uint32_t)reg : UINT32_C(0x7fc00000);
 }
 
-/* d: double bits in, double bits out. s: single bits in, single bits out (boxing is the caller's). */
+/* d: double bits in, double bits out. s: single bits in, single bits out (boxing is the
+ * caller's). */
 uint64_t fp_d_add(uint64_t a, uint64_t b, uint32_t rm, uint8_t *flags);
 uint64_t fp_d_sub(uint64_t a, uint64_t b, uint32_t rm, uint8_t *flags);
 uint64_t fp_d_mul(uint64_t a, uint64_t b, uint32_t rm, uint8_t *flags);

@@ -1,14 +1,17 @@
-/* fp_fast.h — floating point by the host's FPU, only where that gives the same bits and flags as SoftFloat.
+/* fp_fast.h — floating point by the host's FPU, only where that gives the same bits and flags as
+ * SoftFloat.
  *
  * A rounded operation may go the fast way if
  * - the rounding mode is to nearest, ties to even: the host's default, which nobody here changes;
  * - NX is set already: then it does not matter whether this result is exact;
- * - the result is a number with an exponent at least one above the smallest normal one. Then no operand was a NaN
- *   or an infinity (but for a finite result of x / infinity, which is 0 and thus excluded), nothing overflowed,
- *   nothing was divided by zero, and nothing was tiny before or after rounding: NV, OF, DZ, UF stay as they are.
+ * - the result is a number with an exponent at least one above the smallest normal one. Then no
+ *   operand was a NaN or an infinity (but for a finite result of x / infinity, which is 0 and thus
+ *   excluded), nothing overflowed, nothing was divided by zero, and nothing was tiny before or
+ *   after rounding: NV, OF, DZ, UF stay as they are.
  * Comparisons and conversions say their own conditions. Everything else is fp.h's.
  *
- * Hosts whose double arithmetic is not IEEE double (x87) have no fast way: FLT_EVAL_METHOD tells. */
+ * Hosts whose double arithmetic is not IEEE double (x87) have no fast way: FLT_EVAL_METHOD
+ * tells. */
 #ifndef THAW_SIM_HART_FP_FAST_H
 #define THAW_SIM_HART_FP_FAST_H
 
@@ -92,8 +95,10 @@ FP_FAST_BINARY(s, uint32_t, single, sub, -)
 FP_FAST_BINARY(s, uint32_t, single, mul, *)
 FP_FAST_BINARY(s, uint32_t, single, div, /)
 
-/* The C library's fma is the host's instruction where there is one, and exact where there is not. */
-static inline uint64_t fp_fast_d_fma(uint64_t a, uint64_t b, uint64_t c, uint32_t rm, uint8_t *flags)
+/* The C library's fma is the host's instruction where there is one, and exact where there is
+ * not. */
+static inline uint64_t fp_fast_d_fma(uint64_t a, uint64_t b, uint64_t c, uint32_t rm,
+                                     uint8_t *flags)
 {
     if (__builtin_expect(fp_may_round(rm, flags), 1)) {
         uint64_t bits = fp_double_bits(fma(fp_double(a), fp_double(b), fp_double(c)));
@@ -103,7 +108,8 @@ static inline uint64_t fp_fast_d_fma(uint64_t a, uint64_t b, uint64_t c, uint32_
     return fp_d_fma(a, b, c, rm, flags);
 }
 
-static inline uint32_t fp_fast_s_fma(uint32_t a, uint32_t b, uint32_t c, uint32_t rm, uint8_t *flags)
+static inline uint32_t fp_fast_s_fma(uint32_t a, uint32_t b, uint32_t c, uint32_t rm,
+                                     uint8_t *flags)
 {
     if (__builtin_expect(fp_may_round(rm, flags), 1)) {
         uint32_t bits = fp_single_bits(fmaf(fp_single(a), fp_single(b), fp_single(c)));

@@ -12,7 +12,8 @@
     (LINE_BIT(HART_LINE_SSI) | LINE_BIT(HART_LINE_MSI) | LINE_BIT(HART_LINE_MTI) |                 \
      LINE_BIT(HART_LINE_SEI) | LINE_BIT(HART_LINE_MEI))
 #define LINES_ALL         (LINES_INPUT | LINE_BIT(HART_LINE_STI))
-#define LINES_SOFTWARE    (LINE_BIT(HART_LINE_SSI) | LINE_BIT(HART_LINE_STI) | LINE_BIT(HART_LINE_SEI))
+#define LINES_SOFTWARE                                                                             \
+    (LINE_BIT(HART_LINE_SSI) | LINE_BIT(HART_LINE_STI) | LINE_BIT(HART_LINE_SEI))
 #define RESERVATION_BYTES 64
 
 /* clang-format off */

@@ -1,23 +1,24 @@
 /* hart.h — a RISC-V hart: its state, as the hardware holds it, and its host side.
  *
- * Schema "riscv-hart/1". RV64GC with M, S and U modes; the extensions are listed in hart.c beside the ISA
- * string. Sources: the RISC-V Instruction Set Manual, volumes I (unprivileged) and II (privileged),
- * ratified 2024 editions; section numbers in the code are theirs.
+ * Schema "riscv-hart/1". RV64GC with M, S and U modes; the extensions are listed in hart.c beside
+ * the ISA string. Sources: the RISC-V Instruction Set Manual, volumes I (unprivileged) and II
+ * (privileged), ratified 2024 editions; section numbers in the code are theirs.
  *
  * The semantics that every engine must share, bit for bit:
  * - Interrupts are taken at the first instruction boundary at which they are pending and enabled.
- * - Translation behaves as if every access walked the page tables: a TLB is never visible. A store to a
- *   page-table entry takes effect at the next access, with or without SFENCE.VMA (the manual allows that,
- *   II 12.2.1), so that a freshly thawed hart and one that ran on cannot differ.
- * - Code behaves as if every instruction were fetched when it is executed: FENCE.I needs to do nothing.
- * - One cycle an instruction. An instruction that traps counts too (cycle and instructions go on by one: limits
- *   must end a trap loop), but minstret does not see it: hart_exception takes one off minstret_offset. Taking
- *   an interrupt costs nothing.
- * - Misaligned loads and stores to RAM are done by the hart, byte by byte as far as faults go: both pages are
- *   checked before anything is written. Misaligned access to a device: access fault. AMO, LR, SC: must be
- *   aligned, else store/AMO (load for LR) address-misaligned.
- * - An LR reservation covers the naturally aligned 64 bytes. It ends at any SC, at the end of a turn of several harts,
- *   at a trap return, and when a device writes there. */
+ * - Translation behaves as if every access walked the page tables: a TLB is never visible. A store
+ *   to a page-table entry takes effect at the next access, with or without SFENCE.VMA (the manual
+ *   allows that, II 12.2.1), so that a freshly thawed hart and one that ran on cannot differ.
+ * - Code behaves as if every instruction were fetched when it is executed: FENCE.I needs to do
+ *   nothing.
+ * - One cycle an instruction. An instruction that traps counts too (cycle and instructions go on by
+ *   one: limits must end a trap loop), but minstret does not see it: hart_exception takes one off
+ *   minstret_offset. Taking an interrupt costs nothing.
+ * - Misaligned loads and stores to RAM are done by the hart, byte by byte as far as faults go: both
+ *   pages are checked before anything is written. Misaligned access to a device: access fault. AMO,
+ *   LR, SC: must be aligned, else store/AMO (load for LR) address-misaligned.
+ * - An LR reservation covers the naturally aligned 64 bytes. It ends at any SC, at the end of a
+ *   turn of several harts, at a trap return, and when a device writes there. */
 #ifndef THAW_SIM_HART_HART_H
 #define THAW_SIM_HART_HART_H
 
@@ -43,7 +44,8 @@ struct hart_state {
     uint64_t f[32]; /* NaN-boxed (I 21.2) */
     uint64_t pc;
     uint64_t cycle;        /* local virtual time, in machine cycles; guests cannot write it */
-    uint64_t instructions; /* executed since reset, those that trapped included; guests cannot write it */
+    /* executed since reset, those that trapped included; guests cannot write it */
+    uint64_t instructions;
     uint64_t mcycle_offset;   /* mcycle = cycle + offset while counting (II 3.1.10) */
     uint64_t minstret_offset; /* minstret = instructions + offset */
     uint64_t mcycle_stopped;   /* value while mcountinhibit.CY is set */
@@ -92,8 +94,10 @@ struct hart_config {
 
 /* Why the engine must look up from its fast path before the next instruction. */
 enum hart_changed {
-    HART_CHANGED_INTERRUPTS = 1,  /* mip, mie, mstatus.xIE, mideleg or privilege: look for interrupts */
-    HART_CHANGED_TRANSLATION = 2, /* satp, privilege, mstatus.MPRV/MPP/SUM/MXR, menvcfg: another TLB context */
+    /* mip, mie, mstatus.xIE, mideleg or privilege: look for interrupts */
+    HART_CHANGED_INTERRUPTS = 1,
+    /* satp, privilege, mstatus.MPRV/MPP/SUM/MXR, menvcfg: another TLB context */
+    HART_CHANGED_TRANSLATION = 2,
     HART_CHANGED_PROTECTION = 4,  /* PMP: every cached translation is void */
     HART_CHANGED_TIMING = 8,      /* stimecmp, counters inhibited: deadlines */
 };
@@ -122,7 +126,8 @@ static inline struct hart *hart_of(const struct object *object)
 {
     return object->host;
 }
-/* The ISA string for the device tree and for `thaw show`, lower case, e.g. "rv64imafdc_zicsr_…"; static. */
+/* The ISA string for the device tree and for `thaw show`, lower case, e.g. "rv64imafdc_zicsr_…";
+ * static. */
 const char *hart_isa_string(const struct hart_config *config);
 
 #endif

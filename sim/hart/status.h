@@ -1,4 +1,5 @@
-/* status.h — bits of mstatus, menvcfg, satp and other registers (volume II), for the hart's own code. */
+/* status.h — bits of mstatus, menvcfg, satp and other registers (volume II), for the hart's own
+ * code. */
 #ifndef THAW_SIM_HART_STATUS_H
 #define THAW_SIM_HART_STATUS_H
 

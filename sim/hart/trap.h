@@ -21,13 +21,15 @@ enum cause {
 };
 
 /* Takes the exception: state->pc is the faulting instruction's; on return it is the handler's. Sets
- * hart->changed. The engine counts the instruction in cycle and instructions; minstret_offset is lowered here. */
+ * hart->changed. The engine counts the instruction in cycle and instructions; minstret_offset is
+ * lowered here. */
 void hart_exception(struct hart *hart, uint64_t cause, uint64_t tval);
 /* mip as software reads it. */
 uint64_t hart_pending(const struct hart *hart);
 /* The interrupt to be taken now (number), or -1. Priority: II 3.1.9. */
 int hart_interrupt_ready(const struct hart *hart);
-/* Takes it if there is one; returns true if taken. Ends WFI whenever mip & mie is not 0, taken or not. */
+/* Takes it if there is one; returns true if taken. Ends WFI whenever mip & mie is not 0, taken or
+ * not. */
 bool hart_take_interrupt(struct hart *hart);
 /* False: illegal instruction (nothing changed). */
 bool hart_mret(struct hart *hart);

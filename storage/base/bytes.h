@@ -1,4 +1,5 @@
-/* bytes.h — integers at fixed byte orders in byte arrays, whatever the host's order or alignment. */
+/* bytes.h — integers at fixed byte orders in byte arrays, whatever the host's order or
+ * alignment. */
 #ifndef THAW_BASE_BYTES_H
 #define THAW_BASE_BYTES_H
 
@@ -15,9 +16,24 @@
 #define BYTES_LE64(v) __builtin_bswap64(v)
 #endif
 
-static inline uint16_t load_le16(const void *p) { uint16_t v; memcpy(&v, p, 2); return BYTES_LE16(v); }
-static inline uint32_t load_le32(const void *p) { uint32_t v; memcpy(&v, p, 4); return BYTES_LE32(v); }
-static inline uint64_t load_le64(const void *p) { uint64_t v; memcpy(&v, p, 8); return BYTES_LE64(v); }
+static inline uint16_t load_le16(const void *p)
+{
+    uint16_t v;
+    memcpy(&v, p, 2);
+    return BYTES_LE16(v);
+}
+static inline uint32_t load_le32(const void *p)
+{
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return BYTES_LE32(v);
+}
+static inline uint64_t load_le64(const void *p)
+{
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return BYTES_LE64(v);
+}
 static inline void store_le16(void *p, uint16_t v) { v = BYTES_LE16(v); memcpy(p, &v, 2); }
 static inline void store_le32(void *p, uint32_t v) { v = BYTES_LE32(v); memcpy(p, &v, 4); }
 static inline void store_le64(void *p, uint64_t v) { v = BYTES_LE64(v); memcpy(p, &v, 8); }

@@ -40,7 +40,7 @@ void cbor_write_bytes(struct cbor_writer *writer, struct span bytes);
 void cbor_write_text(struct cbor_writer *writer, const char *text);
 void cbor_write_text_span(struct cbor_writer *writer, struct span text);
 void cbor_write_array(struct cbor_writer *writer, uint64_t count); /* then `count` items */
-void cbor_write_map(struct cbor_writer *writer, uint64_t count);   /* then `count` key, value pairs */
+void cbor_write_map(struct cbor_writer *writer, uint64_t count); /* then `count` key, value pairs */
 void cbor_write_bool(struct cbor_writer *writer, bool value);
 void cbor_write_null(struct cbor_writer *writer);
 

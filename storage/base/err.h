@@ -28,7 +28,8 @@ enum err_kind {
 
 struct err {
     enum err_kind kind;
-    char text[ERR_TEXT_MAX]; /* one sentence, no newline at the end; longer ones are cut, with "…" */
+    /* one sentence, no newline at the end; longer ones are cut, with "…" */
+    char text[ERR_TEXT_MAX];
 };
 
 #define ERR_INIT {ERR_NONE, ""}
@@ -36,8 +37,9 @@ struct err {
 /* Sets kind and sentence. Returns false. */
 bool err_set(struct err *err, enum err_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same for a failed system call: appends the text of `code` (an errno) and picks the kind from it
- * (ENOENT: NOT_FOUND; EACCES, EPERM, EROFS: ACCESS; ENOSPC, EDQUOT: NO_SPACE; ENOMEM; else IO). */
+/* The same for a failed system call: appends the text of `code` (an errno) and picks the kind from
+ * it (ENOENT: NOT_FOUND; EACCES, EPERM, EROFS: ACCESS; ENOSPC, EDQUOT: NO_SPACE; ENOMEM; else
+ * IO). */
 bool err_set_errno(struct err *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts "<where>: " before the sentence, the kind kept. Returns false. */

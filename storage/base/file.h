@@ -10,7 +10,8 @@ bool file_read(const char *path, struct buf *out, struct err *err);
 bool file_write(const char *path, struct span bytes, struct err *err);
 /* write(2) until all is written. `name` is for the message. */
 bool file_write_all(int fd, struct span bytes, const char *name, struct err *err);
-bool file_read_at(int fd, void *out, size_t size, uint64_t offset, const char *name, struct err *err);
+bool file_read_at(int fd, void *out, size_t size, uint64_t offset, const char *name,
+                  struct err *err);
 bool file_exists(const char *path);
 bool file_size(const char *path, uint64_t *out, struct err *err);
 /* Makes the folder and its parents. */
@@ -36,7 +37,8 @@ struct file_lock {
     int fd; /* -1: not held */
 };
 #define FILE_LOCK_INIT {-1}
-bool file_lock(struct file_lock *lock, const char *path, bool exclusive, bool wait, struct err *err);
+bool file_lock(struct file_lock *lock, const char *path, bool exclusive, bool wait,
+               struct err *err);
 void file_unlock(struct file_lock *lock);
 
 #endif

@@ -9,7 +9,8 @@
  *
  * A chunk or subtree of zeros only is not stored: its hash is 32 zero bytes. The image's size (in
  * bytes, a multiple of the chunk size, at most IMAGE_SIZE_MAX) is kept beside the root and fixes
- * the number of levels: the smallest number >= 1 that covers it. Places past the end are zero hashes.
+ * the number of levels: the smallest number >= 1 that covers it. Places past the end are zero
+ * hashes.
  *
  * In memory the tree is one flat array of hashes: all of level 0, then level 1, … the root last. */
 #ifndef THAW_BASE_IMAGE_TREE_H

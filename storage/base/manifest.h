@@ -1,4 +1,5 @@
-/* manifest.h — the outer shape of a checkpoint's manifest: what storage must know to follow it, no more.
+/* manifest.h — the outer shape of a checkpoint's manifest: what storage must know to follow it, no
+ * more.
  *
  * A manifest is one deterministic CBOR array:
  * | item | what                                                                                   |
@@ -35,9 +36,11 @@ struct manifest_image {
     struct hash root;
 };
 
-/* Checks sentinel, version (ERR_UNSUPPORTED if newer) and shape; both maps are checked by cbor_check. */
+/* Checks sentinel, version (ERR_UNSUPPORTED if newer) and shape; both maps are checked by
+ * cbor_check. */
 bool manifest_split(struct span bytes, struct manifest_parts *out, struct err *err);
-bool manifest_join(struct span architecture, struct span execution, struct buf *out, struct err *err);
+bool manifest_join(struct span architecture, struct span execution, struct buf *out,
+                   struct err *err);
 /* Calls `visit` for each image, in order, until one returns false. */
 bool manifest_images(const struct manifest_parts *parts,
                      bool (*visit)(void *context, const struct manifest_image *image,

@@ -10,7 +10,8 @@
 /* Takes what a freeze writes. */
 struct chunk_sink {
     /* Keeps the bytes under their hash `id` (computed by the caller, who answers for it). `base` is
-     * NULL, or the chunk that held this place before: a hint for delta compression, nothing more. */
+     * NULL, or the chunk that held this place before: a hint for delta compression, nothing
+     * more. */
     bool (*put)(void *context, const struct hash *id, struct span bytes, const struct hash *base,
                 struct err *err);
     void *context;
@@ -20,7 +21,8 @@ struct chunk_sink {
 struct image_mapping {
     uint8_t *data;             /* `size` bytes, page aligned */
     uint64_t size;             /* bytes, a multiple of IMAGE_CHUNK_SIZE */
-    const struct hash *nodes;  /* the image tree's hashes as image_tree.h lays them out; read only */
+    /* the image tree's hashes as image_tree.h lays them out; read only */
+    const struct hash *nodes;
     void (*release)(struct image_mapping *mapping);
     void *owner; /* private to who made it */
 };

@@ -1,5 +1,6 @@
 /* start.S - every hart starts here in M mode with its number in a0 and the device tree in a1.
- * Hart 0 clears the bss and lets the others go; each gets 16 KiB of stack and calls guest_main(hart, tree). */
+ * Hart 0 clears the bss and lets the others go; each gets 16 KiB of stack and calls
+ * guest_main(hart, tree). */
 #define STACK_BYTES 16384
 
     .section .text.start, "ax"
@@ -49,8 +50,8 @@ park:
     wfi
     j       park
 
-/* Saves every integer register, calls guest_handle_trap(frame), takes back what it changed. S mode is identity mapped, so
- * the interrupted stack serves. The handler uses no FP register. */
+/* Saves every integer register, calls guest_handle_trap(frame), takes back what it changed. S mode
+ * is identity mapped, so the interrupted stack serves. The handler uses no FP register. */
     .balign 4
     .globl guest_trap
 guest_trap:
@@ -70,7 +71,7 @@ guest_trap:
 
     .section .data
     .balign 8
-started:                            /* not in the bss: the others read it while hart 0 clears that */
+started:                        /* not in the bss: the others read it while hart 0 clears that */
     .dword 0
     .section .tohost, "aw"
     .balign 64

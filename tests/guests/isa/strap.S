@@ -1,5 +1,5 @@
-/* strap.S - S mode's trap vector: direct at supervisor_trap; and a table for vectored mode whose entries leave their number in
- * vector_taken. */
+/* strap.S - S mode's trap vector: direct at supervisor_trap; and a table for vectored mode whose
+ * entries leave their number in vector_taken. */
     .text
     .balign 256
     .globl supervisor_trap
