@@ -75,19 +75,25 @@ uint32_t block_next_parcel(const struct block *block, uint32_t at)
     return end;
 }
 
+/* Which pairs have a handler of their own. */
+#define PAIR_ENTRY(first, second) [OP_##first][OP_##second] = OP_##first##_##second,
+static const uint16_t fused[OP_PLAIN_COUNT][OP_PLAIN_COUNT] = {OPS_FUSED(PAIR_ENTRY)};
+
 /* A block under construction. */
 struct builder {
     const struct block_cache *cache;
     struct block *block;
     uint32_t op_count;
+    uint16_t codes[BLOCK_OPS_MAX]; /* of each operation; links have none */
     bool fp_checked;
     bool fp_dirty;
 };
 
 static struct op *emit(struct builder *builder, enum op_code code, uint32_t at)
 {
-    struct op *op = &builder->block->ops[builder->op_count++];
+    struct op *op = &builder->block->ops[builder->op_count];
 
+    builder->codes[builder->op_count++] = (uint16_t)code;
     *op = (struct op){.label = builder->cache->labels[code]};
     op->at = (uint8_t)at;
     return op;
@@ -95,8 +101,9 @@ static struct op *emit(struct builder *builder, enum op_code code, uint32_t at)
 
 static void emit_links(struct builder *builder)
 {
-    struct op *op = &builder->block->ops[builder->op_count++];
+    struct op *op = &builder->block->ops[builder->op_count];
 
+    builder->codes[builder->op_count++] = OP_NOP;
     op->taken = NULL;
     op->next = NULL;
 }
@@ -155,6 +162,18 @@ static bool add_instruction(struct builder *builder, uint32_t bits, uint32_t at)
     return (decoded.flags & DECODED_ENDS) == 0;
 }
 
+static void fuse(struct builder *builder)
+{
+    for (uint32_t i = 0; i + 1 < builder->op_count; i++) {
+        uint16_t pair = fused[builder->codes[i]][builder->codes[i + 1]];
+
+        if (pair == 0)
+            continue;
+        builder->block->ops[i].label = builder->cache->labels[pair];
+        i++;
+    }
+}
+
 static void finish(struct builder *builder, bool goes_on)
 {
     struct block *block = builder->block;
@@ -162,6 +181,7 @@ static void finish(struct builder *builder, bool goes_on)
     if (goes_on)
         emit_fall(builder, block->bytes / 2u, (uint32_t)block->offset + block->bytes);
     CHECK(builder->op_count <= BLOCK_OPS_MAX);
+    fuse(builder);
     block->room = builder->op_count;
 }
 

@@ -83,7 +83,9 @@ const void *const *interpret(struct engine *engine, struct block *block)
     /* clang-format off */
 #define LABEL(name, ...) [OP_##name] = &&do_##name,
 #define LABEL_FMA(name, ...) [OP_##name##_D] = &&do_##name##_D, [OP_##name##_S] = &&do_##name##_S,
-    static const void *const labels[OP_COUNT] = {OPS_NAMES(LABEL) OPS_FP_FMA(LABEL_FMA)};
+#define LABEL_FUSED(first, second) [OP_##first##_##second] = &&do_##first##_##second,
+    static const void *const labels[OP_COUNT] = {
+        OPS_NAMES(LABEL) OPS_FP_FMA(LABEL_FMA) OPS_FUSED(LABEL_FUSED)};
     /* clang-format on */
 
     if (engine == NULL)
@@ -124,5 +126,6 @@ resume_saved:
 #include "sim/hart/interpreter_memory.h"
 #include "sim/hart/interpreter_float.h"
 #include "sim/hart/interpreter_system.h"
+#include "sim/hart/interpreter_fused.h"
     /* clang-format on */
 }

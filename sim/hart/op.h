@@ -141,9 +141,35 @@ _Static_assert(sizeof(struct op) == 16, "four operations a cache line");
     OPS_FP_D_PLAIN(X) OPS_FP_S_PLAIN(X) OPS_FP_D_COMPARE(X) OPS_FP_S_COMPARE(X) OPS_FP_TO_X(X) \
     OPS_FP_TO_F(X) OPS_FP_F_TO_F(X) OPS_FP_MOVE(X) OPS_FP_MEMORY(X) OPS_FP_STATE(X) OPS_OTHER(X)
 
+/* Pairs that come often enough to have a handler of their own. */
+#define OPS_FUSED(X) \
+    X(LD, LD) X(LD, ADDI) X(LD, ADD) X(LD, MV) X(LD, BNE) X(LD, BEQ) X(LD, ADDIW) X(LD, SD) X(LD, LI) \
+    X(LD, LW) X(LD, JR) \
+    X(LW, LW) X(LW, ADDI) X(LW, XOR) X(LW, BNE) X(LW, BEQ) X(LW, ADDIW) X(LBU, BEQ) X(LBU, BNE) \
+    X(LBU, ADDI) X(LBU, SRLIW) X(LBU, LBU) \
+    X(SD, SD) X(SD, ADDI) X(SD, ADD) X(SD, LD) X(SD, MV) X(SD, BNE) X(SD, AUIPC) X(SD, LI) X(SW, ADDI) \
+    X(SB, ADDI) \
+    X(ADD, LD) X(ADD, LW) X(ADD, LBU) X(ADD, SD) X(ADD, ADD) X(ADD, ADDI) X(ADD, SLTU) X(ADD, SLLI) \
+    X(ADD, BNE) X(ADD, BGEU) X(ADD, ADDIW) X(ADD, MUL) X(SUB, SLLI) X(SLTU, ADD) X(SLTU, SRLI) \
+    X(MUL, ADD) X(MUL, MUL) X(MUL, SLLI) X(MULW, ADDW) X(ADDW, LD) X(OR, SD) X(OR, OR) X(AND, BNE) \
+    X(AND, BEQ) X(XOR, XOR) X(XOR, ANDI) X(XOR, ADDIW) X(XOR, AND) X(XOR, LD) X(XOR, MUL) \
+    X(ADDI, ADDI) X(ADDI, LD) X(ADDI, LW) X(ADDI, SD) X(ADDI, ADD) X(ADDI, BNE) X(ADDI, BEQ) \
+    X(ADDI, BLTU) X(ADDI, BGEU) X(ADDI, BLT) X(ADDI, J) X(ADDI, JR) X(ADDI, MV) X(ADDI, LI) X(ADDI, XOR) \
+    X(ADDI, MULW) X(ADDI, SLLI) X(ADDI, SRLI) X(ADDI, ANDI) X(ADDI, SB) X(ADDI, SW) X(ADDI, LBU) \
+    X(ADDIW, BNE) X(ADDIW, ADDI) X(ADDIW, SLLI) X(ADDIW, ANDI) X(ANDI, BEQ) X(ANDI, BNE) X(ANDI, SLLI) \
+    X(SLLI, ADD) X(SLLI, SRLI) X(SLLI, ADDI) X(SLLI, OR) X(SRLI, SRLI) X(SRLI, ADD) X(SRLI, MUL) \
+    X(SRLI, XOR) X(SRLI, SLLI) X(SRLI, ANDI) X(SRLI, ADDI) X(SRLIW, ADDI) X(SRLI, AND) \
+    X(MV, MV) X(MV, LD) X(MV, ADDI) X(MV, BLTU) X(MV, J) X(MV, LI) X(MV, JAL) X(MV, SD) X(MV, AUIPC) \
+    X(MV, BEQ) X(MV, BNE) \
+    X(LI, BEQ) X(LI, BNE) X(LI, LI) X(LI, MV) X(LI, BGEU) X(LI, BLTU) X(LI, ADDI) X(LI, AND) X(LI, J) \
+    X(LI, SD) X(LI, AUIPC) \
+    X(AUIPC, ADDI) X(AUIPC, LD) X(AUIPC, JALR) X(AUIPC, LW)
+
 #define OP_ENUM(name, ...) OP_##name,
 #define OP_ENUM_FMA(name, ...) OP_##name##_D, OP_##name##_S,
-enum op_code { OPS_NAMES(OP_ENUM) OPS_FP_FMA(OP_ENUM_FMA) OP_COUNT };
+#define OP_ENUM_FUSED(first, second) OP_##first##_##second,
+enum op_code { OPS_NAMES(OP_ENUM) OPS_FP_FMA(OP_ENUM_FMA) OP_PLAIN_COUNT, OP_LAST_PLAIN = OP_PLAIN_COUNT - 1,
+               OPS_FUSED(OP_ENUM_FUSED) OP_COUNT };
 
 /* clang-format on */
 
