@@ -12,6 +12,7 @@
 #define TLB_DATA_ENTRIES  1024u
 #define TLB_FETCH_ENTRIES 256u
 #define TLB_JUMP_ENTRIES  4096u
+#define TLB_FILTER_BITS   1024u
 #define TLB_CONTEXTS      16u
 
 #define PAGE_OFFSET UINT64_C(0xfff)
@@ -42,7 +43,7 @@ struct tlb_context {
     struct tlb_entry write[TLB_DATA_ENTRIES];
     struct tlb_entry fetch[TLB_FETCH_ENTRIES];
     struct jump_entry jump[TLB_JUMP_ENTRIES];
-    uint64_t jump_pages[4]; /* filter: pages that may have entries in `jump` */
+    uint64_t jump_pages[TLB_FILTER_BITS / 64]; /* filter: pages that may have entries in `jump` */
 };
 
 /* What a context stands for. */
