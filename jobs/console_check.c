@@ -110,3 +110,17 @@ bool console_check_output(const struct console_check *check, struct span output,
     }
     return true;
 }
+
+void console_describe(const struct console_step *step, size_t index, char *out, size_t size)
+{
+    static const char *const names[] = {"send", "expect", "expect_not", "wait", "command", "halt"};
+    bool is_pattern = step->kind == CONSOLE_EXPECT || step->kind == CONSOLE_EXPECT_NOT;
+    const char *text = step->text == NULL || step->kind == CONSOLE_SEND ? "" : step->text;
+    const char *slash = is_pattern ? "/" : "";
+    int shown = (int)strcspn(text, "\n");
+
+    if (shown > SHOWN_MAX)
+        shown = SHOWN_MAX;
+    snprintf(out, size, "step %zu (%s%s%s%.*s%s)", index + 1, names[step->kind],
+             shown > 0 ? " " : "", slash, shown, text, slash);
+}

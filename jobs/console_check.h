@@ -11,5 +11,7 @@ bool console_check_output(const struct console_check *check, struct span output,
 /* The end of some text, for messages: its last line that is not blank, printable, at most `size` -
  * 1 bytes. */
 void console_last_line(struct span text, char *out, size_t size);
+/* "step 3 (expect /login:/)"; counts from 1. */
+void console_describe(const struct console_step *step, size_t index, char *out, size_t size);
 
 #endif

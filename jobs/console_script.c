@@ -23,11 +23,6 @@ enum phase {
     PHASE_AFTER,
 };
 
-struct guard {
-    const struct pattern *pattern; /* of a step */
-    struct pattern_stream stream;
-};
-
 struct console_script {
     const struct console_plan *plan;
     struct pattern **patterns; /* one a step, NULL where there is none */
@@ -40,12 +35,13 @@ struct console_script {
     bool at_prompt;
     bool changed; /* since the caller was last told */
     bool ended;
+    bool passed; /* the command's checks hold; else result.reason says why not */
     struct console_result result;
 
     struct console_filter filter;
     struct pattern_stream prompt_stream;
     struct pattern_stream stream; /* of the current EXPECT or EXPECT_NOT */
-    struct guard guards[CONSOLE_GUARDS_MAX];
+    struct pattern_stream guards[CONSOLE_GUARDS_MAX];
     size_t guard_count;
     struct console_mark_finder finder;
     uint8_t tail[TAIL_SIZE]; /* last bytes of text, for messages */
@@ -119,7 +115,7 @@ void console_script_free(struct console_script *script)
     if (script == NULL)
         return;
     for (size_t i = 0; i < script->guard_count; i++)
-        pattern_stream_release(&script->guards[i].stream);
+        pattern_stream_release(&script->guards[i]);
     pattern_stream_release(&script->stream);
     pattern_stream_release(&script->prompt_stream);
     for (size_t i = 0; i < script->plan->step_count; i++)
@@ -150,27 +146,12 @@ static void end(struct console_script *script, enum verdict verdict, const char 
     va_end(args);
 }
 
-/* "step 3 (expect /login:/)" */
-static void describe(const struct console_script *script, size_t index, char *out, size_t size)
-{
-    static const char *const names[] = {"send", "expect", "expect_not", "wait", "command", "halt"};
-    const struct console_step *step = &script->plan->steps[index];
-    bool is_pattern = step->kind == CONSOLE_EXPECT || step->kind == CONSOLE_EXPECT_NOT;
-    const char *text = step->text == NULL || step->kind == CONSOLE_SEND ? "" : step->text;
-    int shown = (int)strcspn(text, "\n");
-
-    if (shown > 80)
-        shown = 80;
-    snprintf(out, size, "step %zu (%s%s%s%.*s%s)", index + 1, names[step->kind],
-             shown > 0 ? " " : "", is_pattern ? "/" : "", shown, text, is_pattern ? "/" : "");
-}
-
 static void end_at_step(struct console_script *script, enum verdict verdict, const char *what)
 {
     struct span tail = {script->tail, script->tail_size};
     char step[160], line[LAST_LINE_SIZE];
 
-    describe(script, script->step, step, sizeof step);
+    console_describe(current(script), script->step, step, sizeof step);
     console_last_line(tail, line, sizeof line);
     if (line[0] == '\0')
         end(script, verdict, "%s: %s; there was no output", step, what);
@@ -209,25 +190,24 @@ static void type_command(struct console_script *script, const struct console_ste
     script->phase = PHASE_BEGIN;
 }
 
+static bool at_line_start(const struct console_script *script)
+{
+    return script->tail_size == 0 || script->tail[script->tail_size - 1] == '\n';
+}
+
 static void add_guard(struct console_script *script)
 {
-    struct guard *guard = &script->guards[script->guard_count];
-
-    if (script->guard_count == CONSOLE_GUARDS_MAX) {
+    if (script->guard_count == CONSOLE_GUARDS_MAX)
         end_at_step(script, VERDICT_INFRA, "too many patterns are forbidden at a time");
-        return;
-    }
-    script->guard_count++;
-    guard->pattern = script->patterns[script->step];
-    pattern_stream_init(&guard->stream, guard->pattern,
-                        script->tail_size == 0 || script->tail[script->tail_size - 1] == '\n');
+    else
+        pattern_stream_init(&script->guards[script->guard_count++], script->patterns[script->step],
+                            at_line_start(script));
 }
 
 /* Begins the current step. True if it is done at once. */
 static bool step_begin(struct console_script *script)
 {
     const struct console_step *step = current(script);
-    bool line_start = script->tail_size == 0 || script->tail[script->tail_size - 1] == '\n';
 
     script->step_started = script->now;
     script->changed = true;
@@ -240,10 +220,10 @@ static bool step_begin(struct console_script *script)
             add_guard(script);
             return true;
         }
-        pattern_stream_init(&script->stream, script->patterns[script->step], line_start);
+        pattern_stream_init(&script->stream, script->patterns[script->step], at_line_start(script));
         return false;
     case CONSOLE_EXPECT:
-        pattern_stream_init(&script->stream, script->patterns[script->step], line_start);
+        pattern_stream_init(&script->stream, script->patterns[script->step], at_line_start(script));
         return false;
     case CONSOLE_COMMAND:
         script->phase = PHASE_PROMPT;
@@ -305,12 +285,23 @@ static void uncollect(struct console_script *script, size_t size)
         script->output.size = (size_t)script->output_total;
 }
 
+static void command_done(struct console_script *script)
+{
+    char reason[CONSOLE_REASON_MAX];
+
+    memcpy(reason, script->result.reason, sizeof reason);
+    if (script->passed)
+        step_done(script);
+    else
+        end(script, VERDICT_FAIL, "%s", reason);
+}
+
 static void command_ended(struct console_script *script, int32_t status)
 {
     const struct console_step *step = current(script);
     char reason[CONSOLE_REASON_MAX], where[160], line[LAST_LINE_SIZE];
 
-    describe(script, script->step, where, sizeof where);
+    console_describe(current(script), script->step, where, sizeof where);
     if (script->phase == PHASE_BEFORE) {
         console_last_line(buf_span(&script->output), line, sizeof line);
         end(script, VERDICT_INFRA, "%s: the preparation failed with status %d: %s", where, status,
@@ -318,15 +309,16 @@ static void command_ended(struct console_script *script, int32_t status)
         return;
     }
     script->result.exit_status = status;
-    if (!console_check_status(&step->check, status, reason) ||
-        !console_check_output(&step->check, buf_span(&script->output), reason)) {
-        end(script, VERDICT_FAIL, "%.150s: %.350s", where, reason);
-        return;
-    }
+    script->passed = console_check_status(&step->check, status, reason) &&
+                     console_check_output(&step->check, buf_span(&script->output), reason);
+    if (!script->passed)
+        snprintf(script->result.reason, sizeof script->result.reason, "%.150s: %.350s", where,
+                 reason);
+    /* Results are collected from a failure too: that is when they are wanted. */
     if (step->after != NULL)
         script->phase = PHASE_AFTER;
     else
-        step_done(script);
+        command_done(script);
 }
 
 static void take_mark(struct console_script *script, enum console_mark_kind kind, int32_t status)
@@ -351,8 +343,8 @@ static void take_mark(struct console_script *script, enum console_mark_kind kind
     case MARK_AFTER:
         if (script->phase != PHASE_AFTER)
             return;
-        if (status == 0)
-            step_done(script);
+        if (status == 0 || !script->passed)
+            command_done(script);
         else
             end_at_step(script, VERDICT_FAIL, "collecting the results failed");
         return;
@@ -393,8 +385,7 @@ static void stream_failed(struct console_script *script)
 static void check_guards(struct console_script *script, uint8_t byte)
 {
     for (size_t i = 0; i < script->guard_count && !script->ended; i++) {
-        struct guard *guard = &script->guards[i];
-        bool found = pattern_stream_put(&guard->stream, byte);
+        bool found = pattern_stream_put(&script->guards[i], byte);
         struct span tail = {script->tail, script->tail_size};
         char line[LAST_LINE_SIZE];
 
@@ -402,7 +393,7 @@ static void check_guards(struct console_script *script, uint8_t byte)
             continue;
         console_last_line(tail, line, sizeof line);
         end(script, VERDICT_FAIL, "the output has `%s`, which matches the forbidden /%.200s/", line,
-            pattern_text(guard->pattern));
+            pattern_text(script->guards[i].pattern));
     }
 }
 
@@ -487,6 +478,11 @@ static void time_out(struct console_script *script, uint64_t limit, const char *
 {
     char text[120];
 
+    if (current(script)->kind == CONSOLE_COMMAND && script->phase == PHASE_AFTER &&
+        !script->passed) {
+        command_done(script); /* a failure stays one when its results cannot be had */
+        return;
+    }
     snprintf(text, sizeof text, "not done within %s limit of %llu instructions", whose,
              (unsigned long long)limit);
     end_at_step(script, VERDICT_TIMEOUT, text);
