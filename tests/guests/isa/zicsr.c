@@ -56,6 +56,7 @@ static void fields(void)
     uint64_t extensions =
         1u << 0 | 1u << 2 | 1u << 3 | 1u << 5 | 1u << 8 | 1u << 12 | 1u << 18 | 1u << 20;
 
+    CSR_CLEAR(mstatus, MSTATUS_MIE);
     CHECK_EQUAL(CSR_READ(misa) >> 62, 2);
     CHECK_EQUAL(CSR_READ(misa) & extensions, extensions);
     CHECK_EQUAL(CSR_READ(mstatus) >> 32 & 15u, 10); /* SXL = UXL = 64 bits */
