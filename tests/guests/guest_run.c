@@ -1,14 +1,15 @@
 /* guest_run.c - runs one guest program on the board `virt` to its end: what ctest calls for each
  * program here.
  *
- *   guest_run [--harts N] [--ram MIB] [--disk MIB] [--rng] [--limit INSTRUCTIONS]
- *             [--firmware FILE] [--initrd FILE] [--append TEXT] [--raw] [--svadu]
+ *   guest_run [--harts N] [--ram MIB] [--disk MIB|FILE] [--rng] [--limit INSTRUCTIONS]
+ *             [--firmware FILE] [--initrd FILE] [--append TEXT] [--raw] [--svade]
  *             [--at TEXT ANSWER]... [--until TEXT] KERNEL
  *
  * --at waits for the text on the console, then types the answer; in order. --until ends the run, as
  * a pass, once the text was seen after that. Exit status: 0 the guest passed or the text came, 1 it
  * failed, 2 usage, 3 the machine cannot be made, 4 the limit came first. */
 #include "sim/board/virt.h"
+#include "sim/hart/hart.h"
 #include "storage/base/file.h"
 
 #include <stdio.h>
@@ -103,6 +104,23 @@ static bool answer(struct run *run, struct err *err)
     return true;
 }
 
+/* Where each hart is: the first thing to know of a run that did not end. */
+static void print_harts(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->machine->cpu_count; i++) {
+        const struct hart_state *hart = run->machine->cpus[i]->state;
+
+        fprintf(
+            stderr,
+            "guest_run: %s pc %llx mode %u waiting %u mepc %llx mcause %llx mtval %llx sepc %llx "
+            "scause %llx stval %llx\n",
+            run->machine->cpus[i]->path, (unsigned long long)hart->pc, hart->privilege,
+            hart->waiting, (unsigned long long)hart->mepc, (unsigned long long)hart->mcause,
+            (unsigned long long)hart->mtval, (unsigned long long)hart->sepc,
+            (unsigned long long)hart->scause, (unsigned long long)hart->stval);
+    }
+}
+
 static int run_to_end(struct run *run, struct err *err)
 {
     struct machine_limits limits = {run->limit, UINT64_MAX};
@@ -119,6 +137,7 @@ static int run_to_end(struct run *run, struct err *err)
         if (stop != MACHINE_STOP_REQUEST) {
             fprintf(stderr, "guest_run: stopped (%d) after %llu instructions\n", (int)stop,
                     (unsigned long long)state->instructions);
+            print_harts(run);
             return 4;
         }
         if (!run->matched)
@@ -141,12 +160,26 @@ static bool add_step(struct run *run, const char *text, const char *answer)
     return true;
 }
 
-static bool add_disk(struct run *run, uint64_t bytes, struct err *err)
+/* An empty disk of some MiB, or one with a file's bytes in it. */
+static bool add_disk(struct run *run, const char *value, struct err *err)
 {
     struct virt_slot *slot = &run->options.slots[0];
+    struct buf bytes = BUF_INIT(FILE_MAX);
+    char *end;
+    uint64_t size = strtoull(value, &end, 10) << 20;
+    bool ok = *end == '\0' || file_read(value, &bytes, err);
 
-    *slot = (struct virt_slot){.kind = VIRT_SLOT_BLOCK, .name = "disk0", .capacity_bytes = bytes};
-    return image_new(bytes, &slot->image, err);
+    if (*end != '\0')
+        size = bytes.size;
+    *slot = (struct virt_slot){.kind = VIRT_SLOT_BLOCK, .name = "disk0", .capacity_bytes = size};
+    size = (size + IMAGE_CHUNK_SIZE - 1) / IMAGE_CHUNK_SIZE * IMAGE_CHUNK_SIZE;
+    ok = ok && image_new(size, &slot->image, err);
+    if (ok && bytes.size > 0) {
+        memcpy(slot->image->data, bytes.data, bytes.size);
+        image_touch(slot->image, 0, bytes.size);
+    }
+    buf_release(&bytes);
+    return ok;
 }
 
 /* One option with its value at argv[0] and on; how many words it took, 0 if it is none. */
@@ -158,8 +191,8 @@ static int take_option(struct run *run, char **argv, struct err *err)
         return run->options.slots[1] = (struct virt_slot){.kind = VIRT_SLOT_RNG, .name = "rng0"}, 1;
     if (!strcmp(name, "--raw"))
         return run->raw = true, 1;
-    if (!strcmp(name, "--svadu"))
-        return run->options.svadu = true, 1;
+    if (!strcmp(name, "--svade"))
+        return run->options.svadu = false, 1;
     if (value == NULL)
         return 0;
     if (!strcmp(name, "--harts"))
@@ -171,7 +204,7 @@ static int take_option(struct run *run, char **argv, struct err *err)
     if (!strcmp(name, "--append"))
         return run->append = value, 2;
     if (!strcmp(name, "--disk"))
-        return add_disk(run, strtoull(value, NULL, 10) << 20, err) ? 2 : 0;
+        return add_disk(run, value, err) ? 2 : 0;
     if (!strcmp(name, "--firmware"))
         return file_read(value, &run->firmware, err) ? 2 : 0;
     if (!strcmp(name, "--initrd"))
@@ -207,6 +240,7 @@ int main(int argc, char **argv)
                                          .ram_bytes = 128u << 20,
                                          .hart_count = 1,
                                          .satp_mode_max = 10,
+                                         .svadu = true,
                                          .rtc_start_ns = 1700000000ull * 1000000000ull},
                              .firmware = BUF_INIT(FILE_MAX),
                              .kernel = BUF_INIT(FILE_MAX),
