@@ -14,7 +14,8 @@ static struct span last_line(struct span log)
 {
     size_t end = log.size, start;
 
-    while (end > 0 && (log.data[end - 1] == '\n' || log.data[end - 1] == '\r' || log.data[end - 1] == ' '))
+    while (end > 0 &&
+           (log.data[end - 1] == '\n' || log.data[end - 1] == '\r' || log.data[end - 1] == ' '))
         end--;
     start = end;
     while (start > 0 && log.data[start - 1] != '\n' && end - start < LINE_SHOWN)
@@ -75,7 +76,8 @@ static bool ends_with_prompt(const char *prompt, struct span log)
 }
 
 /* The freeze point as a script. */
-static struct console_plan plan_of(const struct machine_freeze *freeze, struct console_step steps[2])
+static struct console_plan plan_of(const struct machine_freeze *freeze,
+                                   struct console_step steps[2])
 {
     struct console_plan plan = {.steps = steps, .step_count = 1};
     uint64_t within = freeze->within;
@@ -139,11 +141,12 @@ static bool not_reached(const struct booting *booting, const struct console_resu
     struct span line = last_line(buf_span(&booting->result->console));
     enum err_kind kind = result->verdict == VERDICT_TIMEOUT ? ERR_TIMEOUT : ERR_INVALID;
 
-    return err_set(err, kind,
-                   "%s: the freeze point was not reached after %llu instructions: %s; the console's last "
-                   "line: \"%.*s\"",
-                   booting->file->path, (unsigned long long)result->now, result->reason,
-                   (int)line.size, line.size != 0 ? (const char *)line.data : "");
+    return err_set(
+        err, kind,
+        "%s: the freeze point was not reached after %llu instructions: %s; the console's last "
+        "line: \"%.*s\"",
+        booting->file->path, (unsigned long long)result->now, result->reason, (int)line.size,
+        line.size != 0 ? (const char *)line.data : "");
 }
 
 static bool run_to_point(const struct booting *booting, struct err *err)

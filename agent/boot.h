@@ -21,9 +21,9 @@ struct boot_result {
     struct buf console; /* the log, cut at DRIVE_LOG_MAX; buf_release it */
 };
 
-/* Builds the machine into the session and runs it to the freeze point; fills in session->facts from the file.
- * ERR_TIMEOUT if the point is not reached in the limits, ERR_INVALID if the machine ends before, both with the last
- * line of the console. The result is filled in either way. */
+/* Builds the machine into the session and runs it to the freeze point; fills in session->facts from
+ * the file. ERR_TIMEOUT if the point is not reached in the limits, ERR_INVALID if the machine ends
+ * before, both with the last line of the console. The result is filled in either way. */
 bool boot_run(struct session *session, const struct machine_file *file,
               const struct boot_options *options, struct boot_result *result, struct err *err);
 

@@ -36,7 +36,8 @@ static uint64_t whole_chunks(uint64_t size)
 }
 
 /* Copies the file into the image, leaving holes and zeros untouched so that they cost nothing. */
-static bool fill_image(struct image *image, int fd, uint64_t size, const char *path, struct err *err)
+static bool fill_image(struct image *image, int fd, uint64_t size, const char *path,
+                       struct err *err)
 {
     uint8_t *piece = mem_alloc(IMAGE_CHUNK_SIZE);
     bool ok = true;
@@ -78,7 +79,8 @@ static bool disk_slot(const struct machine_device *device, struct virt_slot *slo
     slot->read_only = device->read_only;
     if (device->kind == MACHINE_DEVICE_JOB_DISK) {
         size = size != 0 ? size : BUILD_JOB_DISK;
-        return image_new(whole_chunks(size), &slot->image, err); /* capacity 0 until a payload comes */
+        return image_new(whole_chunks(size), &slot->image,
+                         err); /* capacity 0 until a payload comes */
     }
     if (device->file != NULL && !file_size(device->file, &file_bytes, err))
         return err_wrap(err, "the disk %s", device->name);

@@ -1,11 +1,12 @@
-/* build.h — a machine from a machine file: reads the files it names and puts the boards together. */
+/* build.h — a machine from a machine file: reads the files it names and puts the boards together.
+ */
 #ifndef THAW_AGENT_BUILD_H
 #define THAW_AGENT_BUILD_H
 
 #include "jobs/machine_file.h"
 #include "sim/core/machine.h"
 
-#define BUILD_SOFTWARE_MAX (UINT64_C(1) << 30) /* bytes of a firmware, kernel or initrd */
+#define BUILD_SOFTWARE_MAX (UINT64_C(1) << 30)  /* bytes of a firmware, kernel or initrd */
 #define BUILD_JOB_DISK     (UINT64_C(64) << 20) /* room for a payload, when the file names none */
 
 /* The machine, opened and reset; machine_free it. Errors name the file that is missing or wrong. */

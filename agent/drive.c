@@ -81,8 +81,8 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Where to stop next: the script's deadline, the monitor's, or the end of the slice. While the guest has not taken
- * all that was typed, soon. */
+/* Where to stop next: the script's deadline, the monitor's, or the end of the slice. While the
+ * guest has not taken all that was typed, soon. */
 static uint64_t next_stop(const struct drive *drive, uint64_t now)
 {
     const struct drive_options *options = drive->options;

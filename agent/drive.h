@@ -1,6 +1,6 @@
-/* drive.h — runs a machine by a console script: types what the script says, shows it what comes back, keeps the
- * limits, listens to monitors. Everything the guest can see is decided by instruction counts; the wall clock only
- * guards against hangs. */
+/* drive.h — runs a machine by a console script: types what the script says, shows it what comes
+ * back, keeps the limits, listens to monitors. Everything the guest can see is decided by
+ * instruction counts; the wall clock only guards against hangs. */
 #ifndef THAW_AGENT_DRIVE_H
 #define THAW_AGENT_DRIVE_H
 
@@ -9,7 +9,7 @@
 #include "sim/core/machine.h"
 #include "storage/base/clock.h"
 
-#define DRIVE_LOG_MAX   (16u << 20) /* bytes of console log kept */
+#define DRIVE_LOG_MAX   (16u << 20)        /* bytes of console log kept */
 #define DRIVE_SLICE     UINT64_C(20000000) /* instructions between looks at the wall clock */
 #define DRIVE_INPUT_MAX 65536
 
@@ -29,9 +29,9 @@ struct drive_options {
     struct monitor *monitor;       /* or NULL */
     uint64_t wall_ms_max;          /* 0: no guard */
     const struct clock_source *clock;
-    bool stop_on_magic;            /* a store to the magic word ends the script as a pass */
-    /* All may be NULL. `output` gets what the console prints as it comes; `progress` is called now and then and
-     * returns false to cancel; `input` hears of every input that was given. */
+    bool stop_on_magic; /* a store to the magic word ends the script as a pass */
+    /* All may be NULL. `output` gets what the console prints as it comes; `progress` is called now
+     * and then and returns false to cancel; `input` hears of every input that was given. */
     void (*output)(void *context, struct span bytes);
     bool (*progress)(void *context, uint64_t instructions, uint64_t virtual_ns);
     void (*input)(void *context, const struct drive_input *input);
@@ -39,8 +39,8 @@ struct drive_options {
     struct buf *log; /* takes the console's output, up to its maximum; or NULL */
 };
 
-/* Runs until the script has a result, which it has on return unless the drive itself failed (an input
- * refused: false). The machine stands exactly where the result came about. */
+/* Runs until the script has a result, which it has on return unless the drive itself failed (an
+ * input refused: false). The machine stands exactly where the result came about. */
 bool drive_run(const struct drive_options *options, struct err *err);
 
 #endif

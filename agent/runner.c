@@ -107,7 +107,8 @@ static void judge(const struct monitor *monitor, struct runner_result *out)
     if (report != NULL)
         out->signature = *report;
     else
-        signature_make(out->console.verdict, span_of_text(out->console.reason), none, &out->signature);
+        signature_make(out->console.verdict, span_of_text(out->console.reason), none,
+                       &out->signature);
 }
 
 static bool run_script(struct session *session, const struct drive_options *drive,
@@ -132,9 +133,11 @@ static bool run_script(struct session *session, const struct drive_options *driv
 static bool run_planned(struct session *session, const struct runner_test *test,
                         struct drive_options *drive, struct runner_result *out, struct err *err)
 {
-    const char *prompt = test->prompt != NULL ? test->prompt : store_tag_fact(&session->facts, FACT_PROMPT);
-    bool at_prompt = store_tag_fact(&session->facts, FACT_AT_PROMPT) != NULL && test->prompt == NULL;
-    struct console_plan plan = {.prompt = test->no_wait  ? NULL
+    const char *prompt =
+        test->prompt != NULL ? test->prompt : store_tag_fact(&session->facts, FACT_PROMPT);
+    bool at_prompt =
+        store_tag_fact(&session->facts, FACT_AT_PROMPT) != NULL && test->prompt == NULL;
+    struct console_plan plan = {.prompt = test->no_wait    ? NULL
                                           : prompt != NULL ? prompt
                                                            : PROMPT_DEFAULT,
                                 .at_prompt = at_prompt,

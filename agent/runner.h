@@ -11,16 +11,16 @@
 struct runner_test {
     const struct console_step *steps;
     size_t step_count;
-    const char *prompt;          /* NULL: the checkpoint's */
-    uint64_t instructions_max;   /* 0: RUNNER_INSTRUCTIONS */
-    uint64_t wall_ms_max;        /* 0: RUNNER_WALL_MS */
-    bool no_wait;                /* the steps are not commands at a prompt: nothing is assumed of one */
-    const uint64_t *seed;        /* re-seeds the thawed machine's entropy devices, or NULL */
-    struct span payload;         /* a tar for the job disk; size 0: none */
-    bool any_monitor;            /* with `monitors`; false: the checkpoint's own choice */
+    const char *prompt;        /* NULL: the checkpoint's */
+    uint64_t instructions_max; /* 0: RUNNER_INSTRUCTIONS */
+    uint64_t wall_ms_max;      /* 0: RUNNER_WALL_MS */
+    bool no_wait;         /* the steps are not commands at a prompt: nothing is assumed of one */
+    const uint64_t *seed; /* re-seeds the thawed machine's entropy devices, or NULL */
+    struct span payload;  /* a tar for the job disk; size 0: none */
+    bool any_monitor;     /* with `monitors`; false: the checkpoint's own choice */
     const struct monitor_choice *monitors;
     size_t monitor_count;
-    bool digest;                 /* compute the state id at the end */
+    bool digest; /* compute the state id at the end */
 };
 #define RUNNER_INSTRUCTIONS UINT64_C(20000000000)
 #define RUNNER_WALL_MS      UINT64_C(600000)
@@ -43,12 +43,13 @@ struct runner_watch {
     void *context;
 };
 
-/* False only if the test could not be run at all; what it came to is in the result, which is filled in
- * either way. `watch` may be NULL. */
+/* False only if the test could not be run at all; what it came to is in the result, which is filled
+ * in either way. `watch` may be NULL. */
 bool runner_run(struct session *session, const struct runner_test *test,
                 const struct runner_watch *watch, struct runner_result *out, struct err *err);
 void runner_result_release(struct runner_result *result); /* safe on a zeroed one */
-/* The board's console that tests talk to: the checkpoint's fact, else the first UART. NULL: none. */
+/* The board's console that tests talk to: the checkpoint's fact, else the first UART. NULL: none.
+ */
 struct object *runner_console(struct session *session);
 
 #endif

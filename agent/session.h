@@ -8,10 +8,10 @@
 
 /* Facts of a tag that tell how to talk to the machine it names; none is state. */
 #define FACT_MACHINE      "machine"
-#define FACT_CONSOLE      "console" /* object path */
-#define FACT_PROMPT       "prompt"  /* regular expression */
-#define FACT_AT_PROMPT    "at-prompt" /* "yes": frozen at the prompt */
-#define FACT_JOB_DISK     "job-disk"  /* object path */
+#define FACT_CONSOLE      "console"        /* object path */
+#define FACT_PROMPT       "prompt"         /* regular expression */
+#define FACT_AT_PROMPT    "at-prompt"      /* "yes": frozen at the prompt */
+#define FACT_JOB_DISK     "job-disk"       /* object path */
 #define FACT_JOB_GUEST    "job-disk-guest" /* "/dev/vda" */
 #define FACT_RESULT_DISK  "result-disk"
 #define FACT_RESULT_GUEST "result-disk-guest"
@@ -34,7 +34,8 @@ struct session {
 void session_init(struct session *session, struct store *store, struct image_cache *cache);
 /* `name` is a tag, an id or a unique prefix; a tag's facts come with it. */
 bool session_thaw(struct session *session, const char *name, struct err *err);
-/* Writes all that changed as one batch; `tag` (may be NULL) is set to it. The machine may run on. */
+/* Writes all that changed as one batch; `tag` (may be NULL) is set to it. The machine may run on.
+ */
 bool session_freeze(struct session *session, const struct store_tag *tag,
                     struct checkpoint_ids *ids, struct err *err);
 /* Safe after session_init, whatever failed. */

@@ -1,12 +1,13 @@
-/* freeze_anywhere.c — a machine that ran on and one that was frozen, and thawed in another process, cannot differ.
+/* freeze_anywhere.c — a machine that ran on and one that was frozen, and thawed in another process,
+ * cannot differ.
  *
  *   freeze_anywhere MACHINE.yaml --until N [--from N] [--points N] [--seed N] [--store FOLDER]
  *
  * 1. Runs straight to N instructions in a process of its own: the id at the end is what counts.
  * 2. Runs again, freezing at seeded random points on the way: the end must be the same.
- * 3. Thaws each of them in a process of its own: the id must be the one frozen, freezing again must give it
- *    again, and running on must lead to the next point's id.
- * Prints one line a failure, with both ids, and ends with 1 if there was any. */
+ * 3. Thaws each of them in a process of its own: the id must be the one frozen, freezing again must
+ * give it again, and running on must lead to the next point's id. Prints one line a failure, with
+ * both ids, and ends with 1 if there was any. */
 #include "agent/build.h"
 #include "agent/session.h"
 #include "storage/base/file.h"
@@ -129,8 +130,8 @@ static void straight(const struct options *options, struct checkpoint_ids *out)
         _exit(write(ends[1], out, sizeof *out) == (ssize_t)sizeof *out ? 0 : 3);
     }
     close(ends[1]);
-    if (read(ends[0], out, sizeof *out) != (ssize_t)sizeof *out || waitpid(child, &status, 0) != child ||
-        status != 0) {
+    if (read(ends[0], out, sizeof *out) != (ssize_t)sizeof *out ||
+        waitpid(child, &status, 0) != child || status != 0) {
         fprintf(stderr, "freeze_anywhere: the straight run failed\n");
         exit(3);
     }
@@ -224,7 +225,8 @@ static bool check_point(const struct options *options, const char *self, const s
     int status;
 
     snprintf(command, sizeof command, "exec '%s' '%s' --store '%s' --until %llu --thaw %s", self,
-             options->machine, options->store, (unsigned long long)point[1].instructions, from.text);
+             options->machine, options->store, (unsigned long long)point[1].instructions,
+             from.text);
     child = popen(command, "r");
     if (child == NULL || fgets(line, sizeof line, child) == NULL)
         line[0] = 0;
@@ -265,7 +267,8 @@ static int whole(const struct options *options, const char *self)
     straight(options, &end);
     choose_points(options, points);
     freeze_on_the_way(options, points);
-    failed += !same("frozen on the way", &points[options->points], &end, &points[options->points].ids);
+    failed +=
+        !same("frozen on the way", &points[options->points], &end, &points[options->points].ids);
     for (uint64_t i = 0; i < options->points; i++)
         failed += !check_point(options, self, &points[i]);
     printf("%llu points to %llu instructions, %llu failed; end %s\n",
@@ -285,8 +288,9 @@ int main(int argc, char **argv)
         if (!take_option(&options, argv[i], argv[i + 1]))
             argc = 0;
     if (argc < 4 || options.until <= options.from || options.points > POINTS_MAX) {
-        fprintf(stderr, "usage: freeze_anywhere MACHINE.yaml --until N [--from N] [--points N] [--seed N]"
-                        " [--store FOLDER]\n");
+        fprintf(stderr,
+                "usage: freeze_anywhere MACHINE.yaml --until N [--from N] [--points N] [--seed N]"
+                " [--store FOLDER]\n");
         return 2;
     }
     options.machine = argv[1];
