@@ -168,8 +168,13 @@ _Static_assert(sizeof(struct op) == 16, "four operations a cache line");
 #define OP_ENUM(name, ...) OP_##name,
 #define OP_ENUM_FMA(name, ...) OP_##name##_D, OP_##name##_S,
 #define OP_ENUM_FUSED(first, second) OP_##first##_##second,
-enum op_code { OPS_NAMES(OP_ENUM) OPS_FP_FMA(OP_ENUM_FMA) OP_PLAIN_COUNT, OP_LAST_PLAIN = OP_PLAIN_COUNT - 1,
-               OPS_FUSED(OP_ENUM_FUSED) OP_COUNT };
+enum op_code {
+    OPS_NAMES(OP_ENUM) OPS_FP_FMA(OP_ENUM_FMA)
+    OP_PLAIN_COUNT, /* decode.c makes those before */
+    OP_PLAIN_LAST = OP_PLAIN_COUNT - 1,
+    OPS_FUSED(OP_ENUM_FUSED)
+    OP_COUNT
+};
 
 /* clang-format on */
 
