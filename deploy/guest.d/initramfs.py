@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-MODULES = ["virtio_mmio", "virtio_blk", "virtio_net", "virtio-rng", "ext4", "squashfs", "loop"]
+MODULES = ["virtio_mmio", "virtio_blk", "virtio_net", "virtio-rng", "crc32c_generic", "ext4"]
 FOLDERS = ["bin", "dev", "etc", "lib", "lib/modules", "mnt", "proc", "root", "sbin", "sys",
            "tmp", "usr", "usr/bin", "usr/sbin"]
 
