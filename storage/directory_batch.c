@@ -4,16 +4,17 @@
 #include <string.h>
 
 /* What the batch knows of a chunk put: nodes are kept to be followed at the commit. */
-#define NOT_A_NODE UINT64_MAX
+#define NOT_A_NODE (UINT64_MAX - STORE_CHUNK_MAX)
 #define NODES_MAX  (1u << 30) /* bytes of them: those of images of 8 TiB */
 
 struct batch {
     struct directory *directory;
     struct file_lock lock;
     struct packer *packer;
-    struct hash_map pending; /* id -> offset of its bytes in `nodes`, or NOT_A_NODE */
+    struct hash_map pending; /* id -> offset of its bytes in `nodes`, or NOT_A_NODE + its size */
     struct buf nodes;
     struct gather gather;
+    bool distrusts; /* the manifest is from elsewhere */
 };
 
 bool directory_batch_begin(void *context, void **out, struct err *err)
@@ -52,7 +53,7 @@ void directory_batch_abort(void *context)
 /* Remembers what may be a node, so that a commit can follow it without waiting for the pack. */
 static bool remember(struct batch *batch, uint64_t *place, struct span bytes, struct err *err)
 {
-    *place = NOT_A_NODE;
+    *place = NOT_A_NODE + bytes.size;
     if (bytes.size != IMAGE_NODE_SIZE)
         return true;
     *place = batch->nodes.size;
@@ -82,32 +83,55 @@ bool directory_batch_put(void *context, const struct hash *id, struct span bytes
     return gather_add(&batch->gather, id, bytes, NULL, err);
 }
 
+static uint64_t pending_size(uint64_t place)
+{
+    return place < NOT_A_NODE ? IMAGE_NODE_SIZE : place - NOT_A_NODE;
+}
+
+/* Bytes of a chunk that the batch or the store has; 0: neither. */
+static uint64_t size_of(const struct batch *batch, const struct hash *id, bool *is_pending)
+{
+    const uint64_t *place = hash_map_find(&batch->pending, id);
+    struct chunk_facts facts;
+
+    *is_pending = place != NULL;
+    if (place != NULL)
+        return pending_size(*place);
+    return directory_look(batch->directory, id, &facts) ? facts.size : 0;
+}
+
 /* What the store has is whole below it: it was so when it was committed, and gc takes no part of a
- * tree alone. What the batch brought is followed. */
+ * tree alone. What the batch brought is followed; a manifest from elsewhere, down to its leaves. */
 static enum walk_answer visit(void *context, const struct walk_place *place, const struct hash *id,
                               struct err *err)
 {
     struct batch *batch = context;
+    uint32_t expected = place->level == 0 ? IMAGE_CHUNK_SIZE : IMAGE_NODE_SIZE;
+    bool is_pending;
+    uint64_t size = size_of(batch, id, &is_pending);
 
-    if (hash_map_has(&batch->pending, id))
-        return WALK_DOWN;
-    if (directory_look(batch->directory, id, NULL))
-        return WALK_SKIP;
-    err_set(err, ERR_NOT_FOUND,
+    if (size == expected)
+        return is_pending || batch->distrusts ? WALK_DOWN : WALK_SKIP;
+    if (size != 0)
+        err_set(err, ERR_CORRUPT, "%s: chunk %s has %llu bytes, not %u",
+                walk_place_text(place).text, hash_hex(id).text, (unsigned long long)size, expected);
+    else
+        err_set(
+            err, ERR_NOT_FOUND,
             "%s: chunk %s was not given and is not in the store %s; was the checkpoint that the "
             "machine came from removed?",
             walk_place_text(place).text, hash_hex(id).text, batch->directory->root);
     return WALK_STOP;
 }
 
-static bool pending_node(void *context, const struct hash *id, struct buf *out, struct err *err)
+static bool node(void *context, const struct hash *id, struct buf *out, struct err *err)
 {
     struct batch *batch = context;
     const uint64_t *place = hash_map_find(&batch->pending, id);
 
-    if (place == NULL || *place == NOT_A_NODE)
-        return err_set(err, ERR_CORRUPT, "chunk %s is no tree node", hash_hex(id).text);
-    return buf_append(out, batch->nodes.data + *place, IMAGE_NODE_SIZE, err);
+    if (place != NULL && *place < NOT_A_NODE)
+        return buf_append(out, batch->nodes.data + *place, IMAGE_NODE_SIZE, err);
+    return directory_get(batch->directory, id, out, err);
 }
 
 /* One that is there is left in peace: pins are locks on that very file. */
@@ -144,12 +168,13 @@ static bool write_names(struct batch *batch, const struct store_commit *commit,
 
 static bool check_commit(struct batch *batch, const struct store_commit *commit, struct err *err)
 {
-    const struct walk walk = {visit, pending_node, batch};
+    const struct walk walk = {visit, node, batch};
 
     if (commit->tag != NULL && commit->manifest.size == 0)
         return err_set(err, ERR_USAGE, "a tag needs a checkpoint to name");
     if (commit->tag != NULL && !store_name_check(commit->tag->name, err))
         return false;
+    batch->distrusts = commit->from_elsewhere;
     return commit->manifest.size == 0 || walk_manifest(&walk, commit->manifest, err);
 }
 

@@ -107,6 +107,8 @@ struct chunk_sink store_batch_sink(struct store_batch *batch);
 struct store_commit {
     struct span manifest;        /* size 0: chunks only, which the next gc drops */
     const struct store_tag *tag; /* NULL: none; its checkpoint is filled in from the manifest */
+    bool from_elsewhere; /* the manifest was not made by this program: every place of its images is
+                            looked at */
 };
 /* Makes everything durable. Refuses (ERR_NOT_FOUND, with the image and the place) a manifest whose
  * chunks are neither in the batch nor in the store. `checkpoint` may be NULL. The batch is gone
