@@ -1,6 +1,7 @@
 /* Mark from tags and pins, sweep packs and manifests. The order of the sweep is what makes a crash
- * harmless: manifests that are not kept go first, then what is kept of half-dead packs is written
- * anew, and only when that is durable the old packs go. */
+ * harmless: manifests that are not kept go first, then packs that nothing needs (which makes room),
+ * then what is kept of half-dead packs is written anew, and only when that is durable the old packs
+ * go. */
 #include "storage/gather.h"
 #include "storage/walk.h"
 
@@ -229,13 +230,13 @@ static bool rewrite_packs(struct gc *gc, const struct plan *plans, size_t count,
     return ok;
 }
 
-/* A pack written anew can come out as one that is there and was to go: after a crash between
- * writing and removing. That one stays. */
-static bool remove_packs(struct gc *gc, const struct plan *plans, size_t count, const char *written,
-                         struct err *err)
+/* Removes the packs of one fate. A pack written anew can come out as one that it replaces, after a
+ * crash between writing and removing: that one stays. */
+static bool remove_packs(struct gc *gc, const struct plan *plans, size_t count, enum fate fate,
+                         const char *written, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        if (plans[i].fate == FATE_KEEP || strcmp(pack_name(plans[i].pack), written) == 0)
+        if (plans[i].fate != fate || strcmp(pack_name(plans[i].pack), written) == 0)
             continue;
         if (!file_remove(pack_path(plans[i].pack), err))
             return false;
@@ -316,8 +317,9 @@ static bool sweep(struct gc *gc, const struct plan *plans, size_t count, struct 
     char written[PACK_NAME_SIZE] = "";
     struct store_statistics after;
 
-    if (!remove_manifests(gc, err) || !rewrite_packs(gc, plans, count, written, err) ||
-        !remove_packs(gc, plans, count, written, err))
+    if (!remove_manifests(gc, err) || !remove_packs(gc, plans, count, FATE_DROP, "", err) ||
+        !rewrite_packs(gc, plans, count, written, err) ||
+        !remove_packs(gc, plans, count, FATE_REWRITE, written, err))
         return false;
     if (!directory_statistics(gc->directory, &after, err))
         return false;

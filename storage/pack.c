@@ -10,16 +10,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 struct pack {
     char *path;
-    const char *name; /* points into path */
-    void *mapping;
-    size_t mapping_size;
-    const uint8_t *chunks; /* the index's three tables, in the mapping */
+    const char *name;      /* points into path */
+    uint8_t *index;        /* in memory: a mapping would hold a removed pack's place on the disk */
+    const uint8_t *chunks; /* its three tables */
     const uint8_t *frames;
     const uint8_t *bases;
     uint32_t chunk_count, frame_count, base_count;
@@ -208,23 +206,15 @@ static bool read_trailer(struct pack *pack, int fd, struct err *err)
     return true;
 }
 
-static bool map_index(struct pack *pack, int fd, struct err *err)
+static bool read_index(struct pack *pack, int fd, struct err *err)
 {
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t start = pack->index_offset / page * page;
-    uint8_t *index;
+    size_t size = (size_t)(pack->file_size - pack->index_offset); /* bounded by the counts */
 
-    pack->mapping_size = (size_t)(pack->file_size - start);
-    pack->mapping = mmap(NULL, pack->mapping_size, PROT_READ, MAP_PRIVATE, fd, (off_t)start);
-    if (pack->mapping == MAP_FAILED) {
-        pack->mapping = NULL;
-        return err_set_errno(err, errno, "cannot map %s", pack->path);
-    }
-    index = (uint8_t *)pack->mapping + (pack->index_offset - start);
-    pack->chunks = index;
+    pack->index = mem_alloc(size);
+    pack->chunks = pack->index;
     pack->frames = pack->chunks + (size_t)pack->chunk_count * PACK_CHUNK_RECORD;
     pack->bases = pack->frames + (size_t)pack->frame_count * PACK_FRAME_RECORD;
-    return true;
+    return file_read_at(fd, pack->index, size, pack->index_offset, pack->path, err);
 }
 
 static bool check_index(const struct pack *pack, struct err *err)
@@ -253,7 +243,7 @@ static bool open_with(struct pack *pack, int fd, struct err *err)
     if (!S_ISREG(info.st_mode) || pack->file_size < PACK_HEADER_SIZE + PACK_TRAILER_SIZE)
         return err_set(err, ERR_CORRUPT, "%s is too short to be a pack", pack->path);
     return check_header(fd, pack->path, err) && read_trailer(pack, fd, err) &&
-           map_index(pack, fd, err) && check_index(pack, err);
+           read_index(pack, fd, err) && check_index(pack, err);
 }
 
 bool pack_open(const char *folder, const char *name, struct pack **out, struct err *err)
@@ -281,8 +271,7 @@ void pack_close(struct pack *pack)
 {
     if (pack == NULL)
         return;
-    if (pack->mapping != NULL)
-        munmap(pack->mapping, pack->mapping_size);
+    mem_free(pack->index);
     mem_free(pack->path);
     mem_free(pack);
 }
