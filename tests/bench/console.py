@@ -30,10 +30,12 @@ class Console:
         return seen.decode(errors="replace")
 
     def cpu_s(self):
-        """Processor time of all its threads so far: what a busy machine does not change."""
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time of all its threads so far: what other load on the machine changes least."""
+        total = 0
+        for thread in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{thread}/schedstat") as file:
+                total += int(file.read().split()[0])
+        return total / 1e9
 
     def memory_kib(self, key):
         with open(f"/proc/{self.process.pid}/smaps_rollup") as file:
