@@ -1,0 +1,54 @@
+/* result.h — what came of one test, and of a suite of them.
+ *
+ * Plain data, filled in by whoever ran the test; all texts are borrowed and must live as long as
+ * the result. Times are in nanoseconds; reports show milliseconds. */
+#ifndef THAW_JOBS_RESULT_H
+#define THAW_JOBS_RESULT_H
+
+#include "jobs/json_writer.h"
+#include "jobs/signature.h"
+#include "jobs/verdict.h"
+
+struct test_result {
+    const char *suite;
+    const char *name;
+    const char *file; /* where the test is written down, or NULL */
+    uint32_t line;    /* 0: unknown */
+    enum verdict verdict;
+    bool expect_failure;               /* was taken into account in `verdict` */
+    const char *reason;                /* why the verdict is what it is; NULL or "" for a pass */
+    int32_t exit_status;               /* -1: none */
+    const char *checkpoint;            /* id it started from, or NULL */
+    const char *state_id;              /* of the machine at the end, or NULL */
+    uint64_t instructions;             /* executed by the test */
+    uint64_t virtual_ns;               /* that passed in the guest */
+    uint64_t thaw_ns;                  /* host time to the first instruction */
+    uint64_t wall_ns;                  /* host time of the test, thaw included */
+    struct span console;               /* the whole console, as it came */
+    struct span output;                /* of the last command, as text */
+    const struct signature *signature; /* of a failure, or NULL */
+    const char *results; /* folder that the guest's results were written to, or NULL */
+};
+
+struct suite_result {
+    const char *name;
+    const char *run; /* id or time of the run, or NULL */
+    const struct test_result *tests;
+    size_t test_count;
+    uint64_t wall_ns; /* of the whole run */
+    uint64_t boot_ns; /* what one boot takes; 0: not known */
+};
+
+/* How many tests have this verdict. */
+size_t suite_count(const struct suite_result *suite, enum verdict verdict);
+/* The loudest verdict of all; no tests at all is infra: nothing was shown. */
+enum verdict suite_verdict(const struct suite_result *suite);
+/* What booting for every test that was run would have taken more. */
+uint64_t suite_boot_saved_ns(const struct suite_result *suite);
+
+/* One JSON object: name, suite, verdict, exit_status (null: none), reason, signature, checkpoint,
+ * state_id, instructions, virtual_ns, thaw_ms, wall_ms, output, console. Keys are stable; new ones
+ * may come. */
+void result_write_json(const struct test_result *result, struct json_writer *writer);
+
+#endif
