@@ -57,17 +57,17 @@ static void open(struct json_writer *writer, bool is_array)
     writer->is_array = is_array ? writer->is_array | bit(writer) : writer->is_array & ~bit(writer);
 }
 
-void json_object(struct json_writer *writer)
+void json_write_object(struct json_writer *writer)
 {
     open(writer, false);
 }
 
-void json_array(struct json_writer *writer)
+void json_write_array(struct json_writer *writer)
 {
     open(writer, true);
 }
 
-void json_close(struct json_writer *writer)
+void json_write_close(struct json_writer *writer)
 {
     bool filled, is_array;
 
@@ -129,7 +129,7 @@ static void put_string(struct json_writer *writer, struct span text)
     put(writer, "\"");
 }
 
-void json_key(struct json_writer *writer, const char *key)
+void json_write_key(struct json_writer *writer, const char *key)
 {
     CHECK(writer->depth > 0 && !(writer->is_array & bit(writer)) && !writer->after_key);
     separate(writer);
@@ -138,46 +138,46 @@ void json_key(struct json_writer *writer, const char *key)
     writer->after_key = true;
 }
 
-void json_span(struct json_writer *writer, struct span text)
+void json_write_span(struct json_writer *writer, struct span text)
 {
     before_value(writer);
     put_string(writer, text);
 }
 
-void json_text(struct json_writer *writer, const char *text)
+void json_write_text(struct json_writer *writer, const char *text)
 {
     if (text == NULL)
-        json_null(writer);
+        json_write_null(writer);
     else
-        json_span(writer, span_of_text(text));
+        json_write_span(writer, span_of_text(text));
 }
 
-void json_uint(struct json_writer *writer, uint64_t value)
+void json_write_uint(struct json_writer *writer, uint64_t value)
 {
     before_value(writer);
     writer->ok =
         writer->ok && buf_format(writer->out, writer->err, "%llu", (unsigned long long)value);
 }
 
-void json_int(struct json_writer *writer, int64_t value)
+void json_write_int(struct json_writer *writer, int64_t value)
 {
     before_value(writer);
     writer->ok = writer->ok && buf_format(writer->out, writer->err, "%lld", (long long)value);
 }
 
-void json_bool(struct json_writer *writer, bool value)
+void json_write_bool(struct json_writer *writer, bool value)
 {
     before_value(writer);
     put(writer, value ? "true" : "false");
 }
 
-void json_null(struct json_writer *writer)
+void json_write_null(struct json_writer *writer)
 {
     before_value(writer);
     put(writer, "null");
 }
 
-void json_ms(struct json_writer *writer, uint64_t ns)
+void json_write_ms(struct json_writer *writer, uint64_t ns)
 {
     uint64_t us = ns / 1000 + (ns % 1000 >= 500 ? 1 : 0);
 
@@ -187,38 +187,38 @@ void json_ms(struct json_writer *writer, uint64_t ns)
                                  (unsigned long long)(us / 1000), (unsigned int)(us % 1000));
 }
 
-bool json_ok(const struct json_writer *writer)
+bool json_writer_ok(const struct json_writer *writer)
 {
     CHECK(!writer->ok || writer->depth == 0);
     return writer->ok;
 }
 
-void json_key_text(struct json_writer *writer, const char *key, const char *text)
+void json_write_key_text(struct json_writer *writer, const char *key, const char *text)
 {
-    json_key(writer, key);
-    json_text(writer, text);
+    json_write_key(writer, key);
+    json_write_text(writer, text);
 }
 
-void json_key_uint(struct json_writer *writer, const char *key, uint64_t value)
+void json_write_key_uint(struct json_writer *writer, const char *key, uint64_t value)
 {
-    json_key(writer, key);
-    json_uint(writer, value);
+    json_write_key(writer, key);
+    json_write_uint(writer, value);
 }
 
-void json_key_int(struct json_writer *writer, const char *key, int64_t value)
+void json_write_key_int(struct json_writer *writer, const char *key, int64_t value)
 {
-    json_key(writer, key);
-    json_int(writer, value);
+    json_write_key(writer, key);
+    json_write_int(writer, value);
 }
 
-void json_key_bool(struct json_writer *writer, const char *key, bool value)
+void json_write_key_bool(struct json_writer *writer, const char *key, bool value)
 {
-    json_key(writer, key);
-    json_bool(writer, value);
+    json_write_key(writer, key);
+    json_write_bool(writer, value);
 }
 
-void json_key_ms(struct json_writer *writer, const char *key, uint64_t ns)
+void json_write_key_ms(struct json_writer *writer, const char *key, uint64_t ns)
 {
-    json_key(writer, key);
-    json_ms(writer, ns);
+    json_write_key(writer, key);
+    json_write_ms(writer, ns);
 }

@@ -25,26 +25,26 @@ struct json_writer {
 };
 
 struct json_writer json_writer(struct buf *out, bool indented, struct err *err);
-void json_object(struct json_writer *writer); /* opens */
-void json_array(struct json_writer *writer);  /* opens */
-void json_close(struct json_writer *writer);  /* the innermost */
-void json_key(struct json_writer *writer, const char *key);
-void json_text(struct json_writer *writer, const char *text); /* NULL is null */
-void json_span(struct json_writer *writer, struct span text);
-void json_uint(struct json_writer *writer, uint64_t value);
-void json_int(struct json_writer *writer, int64_t value);
-void json_bool(struct json_writer *writer, bool value);
-void json_null(struct json_writer *writer);
+void json_write_object(struct json_writer *writer); /* opens */
+void json_write_array(struct json_writer *writer);  /* opens */
+void json_write_close(struct json_writer *writer);  /* the innermost */
+void json_write_key(struct json_writer *writer, const char *key);
+void json_write_text(struct json_writer *writer, const char *text); /* NULL is null */
+void json_write_span(struct json_writer *writer, struct span text);
+void json_write_uint(struct json_writer *writer, uint64_t value);
+void json_write_int(struct json_writer *writer, int64_t value);
+void json_write_bool(struct json_writer *writer, bool value);
+void json_write_null(struct json_writer *writer);
 /* Nanoseconds as milliseconds: 1234567 is 1.235 (rounded to the nearest). */
-void json_ms(struct json_writer *writer, uint64_t ns);
+void json_write_ms(struct json_writer *writer, uint64_t ns);
 /* Everything is closed, and all went well. */
-bool json_ok(const struct json_writer *writer);
+bool json_writer_ok(const struct json_writer *writer);
 
 /* Key and value in one. */
-void json_key_text(struct json_writer *writer, const char *key, const char *text);
-void json_key_uint(struct json_writer *writer, const char *key, uint64_t value);
-void json_key_int(struct json_writer *writer, const char *key, int64_t value);
-void json_key_bool(struct json_writer *writer, const char *key, bool value);
-void json_key_ms(struct json_writer *writer, const char *key, uint64_t ns);
+void json_write_key_text(struct json_writer *writer, const char *key, const char *text);
+void json_write_key_uint(struct json_writer *writer, const char *key, uint64_t value);
+void json_write_key_int(struct json_writer *writer, const char *key, int64_t value);
+void json_write_key_bool(struct json_writer *writer, const char *key, bool value);
+void json_write_key_ms(struct json_writer *writer, const char *key, uint64_t ns);
 
 #endif

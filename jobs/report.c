@@ -72,7 +72,7 @@ bool report_json_lines(const struct suite_result *suite, struct buf *out, struct
         struct json_writer writer = json_writer(out, false, err);
 
         result_write_json(&suite->tests[i], &writer);
-        if (!json_ok(&writer) || !buf_append_text(out, "\n", err))
+        if (!json_writer_ok(&writer) || !buf_append_text(out, "\n", err))
             return false;
     }
     return true;
@@ -82,24 +82,24 @@ bool report_json(const struct suite_result *suite, struct buf *out, struct err *
 {
     struct json_writer writer = json_writer(out, true, err);
 
-    json_object(&writer);
-    json_key_text(&writer, "run", suite->run);
-    json_key_text(&writer, "suite", suite->name);
-    json_key_text(&writer, "verdict", verdict_name(suite_verdict(suite)));
-    json_key(&writer, "counts");
-    json_object(&writer);
+    json_write_object(&writer);
+    json_write_key_text(&writer, "run", suite->run);
+    json_write_key_text(&writer, "suite", suite->name);
+    json_write_key_text(&writer, "verdict", verdict_name(suite_verdict(suite)));
+    json_write_key(&writer, "counts");
+    json_write_object(&writer);
     for (unsigned int i = 0; i < VERDICT_COUNT; i++)
-        json_key_uint(&writer, verdict_name((enum verdict)i), suite_count(suite, (enum verdict)i));
-    json_close(&writer);
-    json_key_ms(&writer, "wall_ms", suite->wall_ns);
-    json_key_ms(&writer, "boot_ms_saved", suite_boot_saved_ns(suite));
-    json_key(&writer, "jobs");
-    json_array(&writer);
+        json_write_key_uint(&writer, verdict_name((enum verdict)i), suite_count(suite, (enum verdict)i));
+    json_write_close(&writer);
+    json_write_key_ms(&writer, "wall_ms", suite->wall_ns);
+    json_write_key_ms(&writer, "boot_ms_saved", suite_boot_saved_ns(suite));
+    json_write_key(&writer, "jobs");
+    json_write_array(&writer);
     for (size_t i = 0; i < suite->test_count; i++)
         result_write_json(&suite->tests[i], &writer);
-    json_close(&writer);
-    json_close(&writer);
-    return json_ok(&writer) && buf_append_text(out, "\n", err);
+    json_write_close(&writer);
+    json_write_close(&writer);
+    return json_writer_ok(&writer) && buf_append_text(out, "\n", err);
 }
 
 static const char *why(const struct test_result *test)
@@ -130,8 +130,8 @@ static bool tap_field(const char *key, const char *value, struct buf *out, struc
 
     if (!buf_format(out, err, "  %s: ", key))
         return false;
-    json_text(&writer, value);
-    return json_ok(&writer) && buf_append_text(out, "\n", err);
+    json_write_text(&writer, value);
+    return json_writer_ok(&writer) && buf_append_text(out, "\n", err);
 }
 
 static bool tap_test(const struct test_result *test, size_t number, struct buf *out,

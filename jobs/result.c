@@ -40,38 +40,38 @@ static void write_signature(const struct signature *signature, struct json_write
     struct buf text = BUF_INIT(2048);
     struct err err = ERR_INIT;
 
-    json_key(writer, "signature");
+    json_write_key(writer, "signature");
     if (signature != NULL && signature_text(signature, &text, &err))
-        json_span(writer, buf_span(&text));
+        json_write_span(writer, buf_span(&text));
     else
-        json_null(writer);
+        json_write_null(writer);
     buf_release(&text);
 }
 
 void result_write_json(const struct test_result *result, struct json_writer *writer)
 {
-    json_object(writer);
-    json_key_text(writer, "name", result->name);
-    json_key_text(writer, "suite", result->suite);
-    json_key_text(writer, "verdict", verdict_name(result->verdict));
-    json_key(writer, "exit_status");
+    json_write_object(writer);
+    json_write_key_text(writer, "name", result->name);
+    json_write_key_text(writer, "suite", result->suite);
+    json_write_key_text(writer, "verdict", verdict_name(result->verdict));
+    json_write_key(writer, "exit_status");
     if (result->exit_status < 0)
-        json_null(writer);
+        json_write_null(writer);
     else
-        json_int(writer, result->exit_status);
-    json_key_text(writer, "reason", result->reason == NULL ? "" : result->reason);
-    json_key_bool(writer, "expect_failure", result->expect_failure);
+        json_write_int(writer, result->exit_status);
+    json_write_key_text(writer, "reason", result->reason == NULL ? "" : result->reason);
+    json_write_key_bool(writer, "expect_failure", result->expect_failure);
     write_signature(result->signature, writer);
-    json_key_text(writer, "checkpoint", result->checkpoint);
-    json_key_text(writer, "state_id", result->state_id);
-    json_key_uint(writer, "instructions", result->instructions);
-    json_key_uint(writer, "virtual_ns", result->virtual_ns);
-    json_key_ms(writer, "thaw_ms", result->thaw_ns);
-    json_key_ms(writer, "wall_ms", result->wall_ns);
-    json_key_text(writer, "results", result->results);
-    json_key(writer, "output");
-    json_span(writer, result->output);
-    json_key(writer, "console");
-    json_span(writer, result->console);
-    json_close(writer);
+    json_write_key_text(writer, "checkpoint", result->checkpoint);
+    json_write_key_text(writer, "state_id", result->state_id);
+    json_write_key_uint(writer, "instructions", result->instructions);
+    json_write_key_uint(writer, "virtual_ns", result->virtual_ns);
+    json_write_key_ms(writer, "thaw_ms", result->thaw_ns);
+    json_write_key_ms(writer, "wall_ms", result->wall_ns);
+    json_write_key_text(writer, "results", result->results);
+    json_write_key(writer, "output");
+    json_write_span(writer, result->output);
+    json_write_key(writer, "console");
+    json_write_span(writer, result->console);
+    json_write_close(writer);
 }

@@ -25,22 +25,22 @@ static void objects_and_arrays_nest(void **state)
     struct json_writer w = json_writer(&out, false, &err);
 
     (void)state;
-    json_object(&w);
-    json_key_text(&w, "a", "x");
-    json_key(&w, "b");
-    json_array(&w);
-    json_uint(&w, UINT64_MAX);
-    json_int(&w, INT64_MIN);
-    json_bool(&w, true);
-    json_null(&w);
-    json_object(&w);
-    json_close(&w);
-    json_array(&w);
-    json_close(&w);
-    json_close(&w);
-    json_key_text(&w, "c", NULL);
-    json_close(&w);
-    assert_true(json_ok(&w));
+    json_write_object(&w);
+    json_write_key_text(&w, "a", "x");
+    json_write_key(&w, "b");
+    json_write_array(&w);
+    json_write_uint(&w, UINT64_MAX);
+    json_write_int(&w, INT64_MIN);
+    json_write_bool(&w, true);
+    json_write_null(&w);
+    json_write_object(&w);
+    json_write_close(&w);
+    json_write_array(&w);
+    json_write_close(&w);
+    json_write_close(&w);
+    json_write_key_text(&w, "c", NULL);
+    json_write_close(&w);
+    assert_true(json_writer_ok(&w));
     text_is(
         &out,
         "{\"a\": \"x\", \"b\": [18446744073709551615, -9223372036854775808, true, null, {}, []], "
@@ -54,13 +54,13 @@ static void indented_objects_are_for_people(void **state)
     struct json_writer w = json_writer(&out, true, &err);
 
     (void)state;
-    json_object(&w);
-    json_key_uint(&w, "a", 1);
-    json_key(&w, "b");
-    json_array(&w);
-    json_bool(&w, false);
-    json_close(&w);
-    json_close(&w);
+    json_write_object(&w);
+    json_write_key_uint(&w, "a", 1);
+    json_write_key(&w, "b");
+    json_write_array(&w);
+    json_write_bool(&w, false);
+    json_write_close(&w);
+    json_write_close(&w);
     text_is(&out, "{\n  \"a\": 1,\n  \"b\": [\n    false\n  ]\n}");
 }
 
@@ -73,7 +73,7 @@ static void what_json_cannot_hold_is_escaped_or_replaced(void **state)
         "\"\\\n\r\t\x01\x7f\x80\xc3\xa4\xed\xa0\x80\xe2\x80\xa8\xf0\x9f\x98\x80\xc3";
 
     (void)state;
-    json_span(&w, (struct span){bytes, sizeof bytes - 1});
+    json_write_span(&w, (struct span){bytes, sizeof bytes - 1});
     text_is(&out, "\"\\\"\\\\\\n\\r\\t\\u0001\\u007f" UTF8_REPLACEMENT
                   "\xc3\xa4" UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT
                   "\\u2028\xf0\x9f\x98\x80" UTF8_REPLACEMENT "\"");
@@ -93,7 +93,7 @@ static void times_are_milliseconds_without_floating_point(void **state)
         struct err err = ERR_INIT;
         struct json_writer w = json_writer(&out, false, &err);
 
-        json_ms(&w, cases[i].ns);
+        json_write_ms(&w, cases[i].ns);
         text_is(&out, cases[i].text);
     }
 }
@@ -106,10 +106,10 @@ static void a_full_buffer_stops_the_writer(void **state)
         struct err err = ERR_INIT;
         struct json_writer w = json_writer(&out, false, &err);
 
-        json_object(&w);
-        json_key_text(&w, "key", "value of some length");
-        json_close(&w);
-        assert_false(json_ok(&w));
+        json_write_object(&w);
+        json_write_key_text(&w, "key", "value of some length");
+        json_write_close(&w);
+        assert_false(json_writer_ok(&w));
         assert_int_equal(err.kind, ERR_TOO_BIG);
         assert_true(out.size <= max);
         buf_release(&out);
