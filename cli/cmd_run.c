@@ -6,6 +6,7 @@
 #include "agent/runner.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/suite.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMMAND_MAX CONSOLE_OUTPUT_MAX
+#define COMMAND_MAX   CONSOLE_OUTPUT_MAX
+#define SELECTORS_MAX 64
 
 enum {
     KEY_ELF = 0x6001,
@@ -25,6 +27,10 @@ enum {
     KEY_FREEZE,
     KEY_JOBS,
     KEY_JUNIT,
+    KEY_TAP,
+    KEY_RESULTS,
+    KEY_COMPARE,
+    KEY_SELECT,
     KEY_HARTS,
     KEY_MEMORY
 };
@@ -34,6 +40,11 @@ struct run_input {
     const char *elf;
     const char *jobs;
     const char *junit;
+    const char *tap;
+    const char *results;
+    const char *selectors[SELECTORS_MAX];
+    size_t selector_count;
+    bool compare;
     const char *prompt;
     const char *freeze; /* tag */
     struct buf command;
@@ -59,7 +70,9 @@ static bool take_number(const char *option, const char *value, uint64_t *out, st
 
 static bool take_argument(struct run_input *run, const char *value, struct err *err)
 {
-    if (run->checkpoint == NULL && run->elf == NULL && run->jobs == NULL) {
+    if (run->elf != NULL || (run->jobs != NULL && run->checkpoint != NULL))
+        return err_set(err, ERR_USAGE, "\"%s\" is one argument too many", value);
+    if (run->checkpoint == NULL) {
         run->checkpoint = value;
         return true;
     }
@@ -93,6 +106,20 @@ static bool take(void *input, int key, const char *value, struct err *err)
         return true;
     case KEY_JUNIT:
         run->junit = value;
+        return true;
+    case KEY_TAP:
+        run->tap = value;
+        return true;
+    case KEY_RESULTS:
+        run->results = value;
+        return true;
+    case KEY_COMPARE:
+        run->compare = true;
+        return true;
+    case KEY_SELECT:
+        if (run->selector_count == SELECTORS_MAX)
+            return err_set(err, ERR_USAGE, "more than %d selections", SELECTORS_MAX);
+        run->selectors[run->selector_count++] = value;
         return true;
     case KEY_PROMPT:
         run->prompt = value;
@@ -245,6 +272,14 @@ static bool run_one(struct session *session, const struct run_input *input, bool
 static const struct argp_option options[] = {
     {"elf", KEY_ELF, "FILE", 0,
      "run a bare-metal program on a fresh board; HTIF tohost or the test finisher ends it", 0},
+    {"jobs", KEY_JOBS, "FILE.yaml", 0, "run a suite of tests, each from the thawed checkpoint", 0},
+    {"junit", KEY_JUNIT, "FILE", 0, "with --jobs: write a JUnit report", 0},
+    {"tap", KEY_TAP, "FILE", 0, "with --jobs: write a TAP 14 report", 0},
+    {"results", KEY_RESULTS, "FOLDER", 0, "with --jobs: keep the files that tests bring back", 0},
+    {"select", KEY_SELECT, "NAME", 0,
+     "with --jobs: only tests of this name (* and ?) or @tag; again for more", 0},
+    {"compare", KEY_COMPARE, 0, 0,
+     "with --jobs: boot for one test alone too, and say what thawing saves", 0},
     {"instructions", KEY_INSTRUCTIONS, "N", 0, "limit in guest instructions (default 20 G)", 0},
     {"wall", KEY_WALL, "MS", 0, "guard in host milliseconds (default 600,000)", 0},
     {"seed", KEY_SEED, "N", 0, "re-seed the machine's entropy devices", 0},
@@ -254,6 +289,22 @@ static const struct argp_option options[] = {
     {"memory", KEY_MEMORY, "MIB", 0, "with --elf: memory of the fresh board, in MiB", 0},
     {"quiet", 'q', 0, 0, "do not print the test's output", 0},
     {0, 0, 0, 0, 0, 0}};
+
+static int run_suite(const struct common *common, struct run_input *input)
+{
+    struct suite_input suite = {.jobs = input->jobs,
+                                .checkpoint = input->checkpoint,
+                                .junit = input->junit,
+                                .tap = input->tap,
+                                .results = input->results,
+                                .selectors = input->selectors,
+                                .selector_count = input->selector_count,
+                                .compare = input->compare,
+                                .json = common->json};
+
+    buf_release(&input->command);
+    return suite_main(common, &suite);
+}
 
 int command_run(int argc, char **argv)
 {
@@ -276,6 +327,8 @@ int command_run(int argc, char **argv)
     bool ok;
 
     common_parse(&usage, &common, argc, argv, &input);
+    if (input.jobs != NULL)
+        return run_suite(&common, &input);
     ok = common_open_store(&common, &store, &err) && image_cache_new(store, NULL, &cache, &err);
     session_init(&session, store, cache);
     ok = ok && (input.elf != NULL ? build_bare(&session, &input, &err)

@@ -67,8 +67,5 @@ bool common_open_store(const struct common *common, struct store **out, struct e
 /* Prints "thaw COMMAND: sentence" on stderr, and {"error": …} on stdout with --json; returns the
  * exit status that the kind stands for. */
 int common_fail(const struct common *common, const struct err *err);
-/* `thaw run --jobs`: a whole suite. `checkpoint` may be NULL: the file's; `junit` may be NULL. */
-int suite_command(const struct common *common, const char *checkpoint, const char *jobs,
-                  const char *junit);
 
 #endif

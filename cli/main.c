@@ -16,6 +16,8 @@ const struct command commands[] = {
     {"gc", "give back the space of what nothing names", command_gc},
     {"fsck", "check everything stored, and name what damage hurts", command_fsck},
     {"attrs", "the reference of all schemas and their attributes", command_attrs},
+    {"export", "write a checkpoint as one .thaw file", command_export},
+    {"import", "read a .thaw file into the store", command_import},
     {"completion", "print the shell completion script", command_completion},
 };
 const size_t command_count = sizeof commands / sizeof commands[0];
