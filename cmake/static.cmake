@@ -1,0 +1,18 @@
+# Links `thaw` statically if every library has an archive, and no sanitizer wants the dynamic linker.
+if(THAW_STATIC AND NOT THAW_SANITIZE AND TARGET thaw)
+  set(archives)
+  set(missing)
+  foreach(library fyaml jansson pcre2-8 zstd crypto)
+    find_library(THAW_ARCHIVE_${library} NAMES lib${library}.a)
+    mark_as_advanced(THAW_ARCHIVE_${library})
+    if(NOT THAW_ARCHIVE_${library})
+      list(APPEND missing ${library})
+    endif()
+  endforeach()
+  if(missing)
+    message(STATUS "thaw is linked dynamically: no archives of ${missing}")
+  else()
+    # OpenSSL's archive refers to functions that glibc warns about; nothing here calls them.
+    target_link_options(thaw PRIVATE -static -Wl,--no-warnings)
+  endif()
+endif()
