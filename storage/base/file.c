@@ -87,7 +87,7 @@ bool file_read_at(int fd, void *out, size_t size, uint64_t offset, const char *n
             return err_set_errno(err, errno, "cannot read %s", name);
         if (got == 0)
             return err_set(err, ERR_CORRUPT, "%s ends at byte %llu, %zu more were expected", name,
-                           (unsigned long long)(offset + done), size - done);
+                           (unsigned long long)offset + done, size - done);
         done += (size_t)got;
     }
     return true;
