@@ -1,5 +1,5 @@
-/* interpreter_fused.h — part of interpret(): pairs of operations in one handler, which saves the jump between
- * them. Both keep their cells, so the second one is at op + 1 as if it stood alone. */
+/* interpreter_fused.h — part of interpret(): pairs of operations in one handler, which saves the
+ * jump between them. Both keep their cells, so the second one is at op + 1 as if it stood alone. */
 
 /* clang-format off */
 #define BODY_RR(expression) { \

@@ -7,7 +7,8 @@ import time
 
 class Console:
     def __init__(self, command, core):
-        self.process = subprocess.Popen(["taskset", "-c", str(core), *command], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen(["taskset", "-c", str(core), *command],
+                                        stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.pending = b""
 
@@ -19,7 +20,8 @@ class Console:
         """Everything up to and including `text`."""
         wanted, end = text.encode(), time.monotonic() + timeout_s
         while wanted not in self.pending:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            left = max(0, end - time.monotonic())
+            ready, _, _ = select.select([self.process.stdout], [], [], left)
             data = os.read(self.process.stdout.fileno(), 65536) if ready else b""
             if not data:
                 tail = self.pending[-500:].decode(errors="replace")
@@ -30,7 +32,7 @@ class Console:
         return seen.decode(errors="replace")
 
     def cpu_s(self):
-        """Processor time of all its threads so far: what other load on the machine changes least."""
+        """Processor time of all its threads so far: what other load changes least."""
         total = 0
         for thread in os.listdir(f"/proc/{self.process.pid}/task"):
             with open(f"/proc/{self.process.pid}/task/{thread}/schedstat") as file:

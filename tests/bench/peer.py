@@ -1,4 +1,4 @@
-"""QEMU as the peer: the same kernel, initramfs and workloads, driven over its console and monitor."""
+"""QEMU as the peer: the same kernel, initramfs and workloads, by its console and monitor."""
 import os
 import socket
 import subprocess
@@ -14,13 +14,15 @@ class Peer:
         self.guest, self.folder, self.core, self.binary = guest, folder, core, binary
 
     def version(self):
-        text = subprocess.run([self.binary, "--version"], capture_output=True, text=True, check=True).stdout
+        text = subprocess.run([self.binary, "--version"], capture_output=True, text=True,
+                              check=True).stdout
         return text.split("version ")[1].split()[0]
 
     def command(self, *more):
         guest = self.guest
-        return [self.binary, "-machine", "virt", "-bios", guest["firmware"], "-kernel", guest["kernel"], "-initrd",
-                guest["initrd"], "-append", "console=ttyS0", "-nographic", "-m", "512M", *more]
+        return [self.binary, "-machine", "virt", "-bios", guest["firmware"],
+                "-kernel", guest["kernel"], "-initrd", guest["initrd"],
+                "-append", "console=ttyS0", "-nographic", "-m", "512M", *more]
 
     def boot(self, *more):
         """(console at the prompt, processor seconds until there)"""
@@ -29,7 +31,8 @@ class Peer:
         return console, console.cpu_s()
 
     def speed(self, names, rounds):
-        """{"boot": s, name: s}: the least processor time in the deterministic mode, and each workload's line."""
+        """{"boot": s, name: s}: the least processor time in the deterministic mode, and each
+        workload's line."""
         best, lines = {}, {}
         for _ in range(rounds):
             console, boot_s = self.boot("-icount", "shift=0,sleep=off")
@@ -41,7 +44,8 @@ class Peer:
                 text = console.expect(PROMPT)
                 spent = console.cpu_s() - before
                 best[name] = min(spent, best.get(name, spent))
-                lines[name] = next(line for line in text.splitlines() if line.startswith(name + " ")).strip()
+                lines[name] = next(line for line in text.splitlines()
+                                   if line.startswith(name + " ")).strip()
             console.stop()
         return best, lines
 
@@ -82,13 +86,15 @@ class Peer:
 
     def restores(self, rounds):
         """{"loadvm": [ms], "template": [ms], "stream": bytes through zstd -1}"""
-        path = {name: os.path.join(self.folder, name) for name in ("mon", "disk", "ram", "state", "stream")}
+        path = {name: os.path.join(self.folder, name)
+                for name in ("mon", "disk", "ram", "state", "stream")}
         for name in path.values():
             if os.path.exists(name):
                 os.remove(name)
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path["disk"], "1G"], check=True)
         memory = f"memory-backend-file,id=ram,size=512M,mem-path={path['ram']},share="
-        # QEMU 7.2 forgets stimecmp in its checkpoints and the guest hangs; without Sstc the firmware keeps the timer.
+        # QEMU 7.2 forgets stimecmp in its checkpoints and the guest hangs; without Sstc the
+        # firmware keeps the timer.
         board = ["-machine", "virt,memory-backend=ram", "-cpu", "rv64,sstc=false"]
         drive = ["-drive", f"if=none,format=qcow2,file={path['disk']}"]
         watch = ["-monitor", f"unix:{path['mon']},server=on,wait=off"]
@@ -105,7 +111,8 @@ class Peer:
         link.close()
         console.stop()
         plain = ["-object", "memory-backend-ram,id=ram,size=512M"]
-        loadvm = [self.answer_ms(self.command(*board, *plain, *drive, "-loadvm", "booted")) for _ in range(rounds)]
+        loadvm = [self.answer_ms(self.command(*board, *plain, *drive, "-loadvm", "booted"))
+                  for _ in range(rounds)]
         template = []
         for _ in range(rounds):
             os.remove(path["mon"])

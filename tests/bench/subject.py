@@ -19,8 +19,9 @@ class Subject:
     def call(self, *arguments):
         """(JSON, processor seconds, wall milliseconds of the whole process)"""
         start = time.monotonic()
-        child = subprocess.Popen(["taskset", "-c", str(self.core), self.program, *arguments, "--json"],
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment)
+        child = subprocess.Popen(
+            ["taskset", "-c", str(self.core), self.program, *arguments, "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment)
         out = child.stdout.read()
         errors = child.stderr.read()
         _, status, usage = os.wait4(child.pid, 0)
@@ -29,15 +30,17 @@ class Subject:
         child.stdout.close()
         child.stderr.close()
         if child.returncode != 0:
-            raise RuntimeError(f"thaw {' '.join(arguments)}: {errors.decode(errors='replace')[-500:]}")
+            said = errors.decode(errors="replace")[-500:]
+            raise RuntimeError(f"thaw {' '.join(arguments)}: {said}")
         return json.loads(out), usage.ru_utime + usage.ru_stime, wall_ms
 
     def run(self, command, *options):
         # --json comes before the command, which takes all that follows.
         start = time.monotonic()
-        child = subprocess.Popen(["taskset", "-c", str(self.core), self.program, "run", "--json", *options, "booted",
-                                  "--", command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                 env=self.environment)
+        child = subprocess.Popen(
+            ["taskset", "-c", str(self.core), self.program, "run", "--json", *options, "booted",
+             "--", command],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment)
         out = child.stdout.read()
         _, _, usage = os.wait4(child.pid, 0)
         wall_ms = (time.monotonic() - start) * 1000
@@ -52,7 +55,8 @@ class Subject:
         best, lines, counts = {}, {}, {}
         for _ in range(rounds):
             subprocess.run(["rm", "-rf", self.store], check=True)
-            answer, spent, _ = self.call("boot", os.path.join(self.root, "jobs/examples/debian.yaml"), "-n", "booted")
+            machine = os.path.join(self.root, "jobs/examples/debian.yaml")
+            answer, spent, _ = self.call("boot", machine, "-n", "booted")
             best["boot"] = min(spent, best.get("boot", spent))
             counts["boot"] = answer["instructions"]
             for name in names:
@@ -66,15 +70,17 @@ class Subject:
         return best, lines, counts
 
     def thaws(self, rounds):
-        """[(ms of the whole process, ms of the test alone, instructions)] of a test that does nothing. Without --json,
-        which asks for the state's id at the end as well."""
+        """[(ms of the whole process, ms of the test alone, instructions)] of a test that does
+        nothing. Without --json, which asks for the state's id at the end as well."""
         samples = []
         for _ in range(rounds + 1):
             start = time.monotonic()
-            child = subprocess.run(["taskset", "-c", str(self.core), self.program, "run", "booted", "--", ":"],
-                                   capture_output=True, text=True, check=True, env=self.environment)
+            child = subprocess.run(
+                ["taskset", "-c", str(self.core), self.program, "run", "booted", "--", ":"],
+                capture_output=True, text=True, check=True, env=self.environment)
             wall_ms = (time.monotonic() - start) * 1000
-            found = re.search(r"([0-9.]+) M instructions, thaw ([0-9.]+) ms, test ([0-9.]+) ms", child.stderr)
+            found = re.search(r"([0-9.]+) M instructions, thaw ([0-9.]+) ms, test ([0-9.]+) ms",
+                              child.stderr)
             samples.append((wall_ms, float(found[3]), float(found[1]) * 1e6))
         return samples[1:]
 
@@ -92,12 +98,14 @@ class Subject:
         return total
 
     def sizes(self, count):
-        """(bytes of the booted checkpoint alone, of it and `count` more after as many different light tests)"""
+        """(bytes of the booted checkpoint alone, of it and `count` more after as many different
+        light tests)"""
         subprocess.run(["rm", "-rf", self.store], check=True)
         self.call("boot", os.path.join(self.root, "jobs/examples/debian.yaml"), "-n", "booted")
         first = self.stored_bytes()
-        tests = ["ls -lR /bin >/tmp/a", "seq 1 5000 | md5sum", "ps", "echo a >/tmp/b; cat /tmp/b", "dmesg | tail", "free",
-                 "mount", "cat /proc/interrupts", "sleep 1", "awk 'BEGIN { for (i = 0; i < 9999; i++) s += i; print s }'"]
+        tests = ["ls -lR /bin >/tmp/a", "seq 1 5000 | md5sum", "ps", "echo a >/tmp/b; cat /tmp/b",
+                 "dmesg | tail", "free", "mount", "cat /proc/interrupts", "sleep 1",
+                 "awk 'BEGIN { for (i = 0; i < 9999; i++) s += i; print s }'"]
         for i in range(count):
             self.run(f"echo {i}; {tests[i % len(tests)]}", "--freeze", f"light{i}")
         return first, self.stored_bytes()

@@ -50,7 +50,7 @@ static int teardown(void **state)
 {
     struct fixture *fixture = *state;
 
-    (void)umount2(test_path(fixture->folder, "small"), MNT_DETACH); /* where a failed test left it */
+    (void)umount2(test_path(fixture->folder, "small"), MNT_DETACH); /* left by a failed test */
     image_cache_free(fixture->cache);
     store_close(fixture->store);
     test_folder_remove(fixture->folder);

@@ -1,4 +1,5 @@
-/* wordcount.c - the example of a payload: counts the words of a file and writes the most frequent ones to another. */
+/* wordcount.c - the example of a payload: counts the words of a file and writes the most frequent
+ * ones to another. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,8 @@ static int by_count(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-    FILE *in = argc == 3 ? fopen(argv[1], "r") : NULL, *out = argc == 3 ? fopen(argv[2], "w") : NULL;
+    FILE *in = argc == 3 ? fopen(argv[1], "r") : NULL;
+    FILE *out = argc == 3 ? fopen(argv[2], "w") : NULL;
 
     if (in == NULL || out == NULL) {
         fprintf(stderr, "usage: wordcount FILE REPORT\n");
