@@ -89,7 +89,8 @@ bool report_json(const struct suite_result *suite, struct buf *out, struct err *
     json_write_key(&writer, "counts");
     json_write_object(&writer);
     for (unsigned int i = 0; i < VERDICT_COUNT; i++)
-        json_write_key_uint(&writer, verdict_name((enum verdict)i), suite_count(suite, (enum verdict)i));
+        json_write_key_uint(&writer, verdict_name((enum verdict)i),
+                            suite_count(suite, (enum verdict)i));
     json_write_close(&writer);
     json_write_key_ms(&writer, "wall_ms", suite->wall_ns);
     json_write_key_ms(&writer, "boot_ms_saved", suite_boot_saved_ns(suite));
