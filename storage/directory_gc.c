@@ -122,7 +122,9 @@ static bool is_needed(struct gc *gc, const struct pack *pack, uint32_t index)
            at == index;
 }
 
-/* What is to become of each pack. */
+/* What is to become of each pack. What a rewrite makes cannot be a pack that it replaces: it lacks
+ * something of that, or has something of others too. It may be one that was dropped just before, as
+ * after a crash between writing and removing. */
 enum fate { FATE_KEEP, FATE_DROP, FATE_REWRITE };
 
 struct plan {
@@ -211,8 +213,7 @@ static bool rewrite_frame(struct gc *gc, struct gather *gather, const struct pac
     return ok;
 }
 
-static bool rewrite_packs(struct gc *gc, const struct plan *plans, size_t count,
-                          char name[PACK_NAME_SIZE], struct err *err)
+static bool rewrite_packs(struct gc *gc, const struct plan *plans, size_t count, struct err *err)
 {
     struct packer *packer = packer_new(gc->directory);
     struct gather gather = {.packer = packer};
@@ -224,23 +225,16 @@ static bool rewrite_packs(struct gc *gc, const struct plan *plans, size_t count,
             ok = rewrite_frame(gc, &gather, plans[i].pack, f, err);
     ok = ok && gather_flush(&gather, err) && packer_keep(packer, err);
     gather_drop(&gather);
-    if (ok)
-        memcpy(name, packer_name(packer), strlen(packer_name(packer)) + 1);
     packer_free(packer);
     return ok;
 }
 
-/* Removes the packs of one fate. A pack written anew can come out as one that it replaces, after a
- * crash between writing and removing: that one stays. */
 static bool remove_packs(struct gc *gc, const struct plan *plans, size_t count, enum fate fate,
-                         const char *written, struct err *err)
+                         struct err *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (plans[i].fate != fate || strcmp(pack_name(plans[i].pack), written) == 0)
-            continue;
-        if (!file_remove(pack_path(plans[i].pack), err))
+    for (size_t i = 0; i < count; i++)
+        if (plans[i].fate == fate && !file_remove(pack_path(plans[i].pack), err))
             return false;
-    }
     return folder_sync(gc->directory->packs_folder, err);
 }
 
@@ -314,12 +308,10 @@ static void estimate(struct gc *gc, const struct plan *plans, size_t count)
 
 static bool sweep(struct gc *gc, const struct plan *plans, size_t count, struct err *err)
 {
-    char written[PACK_NAME_SIZE] = "";
     struct store_statistics after;
 
-    if (!remove_manifests(gc, err) || !remove_packs(gc, plans, count, FATE_DROP, "", err) ||
-        !rewrite_packs(gc, plans, count, written, err) ||
-        !remove_packs(gc, plans, count, FATE_REWRITE, written, err))
+    if (!remove_manifests(gc, err) || !remove_packs(gc, plans, count, FATE_DROP, err) ||
+        !rewrite_packs(gc, plans, count, err) || !remove_packs(gc, plans, count, FATE_REWRITE, err))
         return false;
     if (!directory_statistics(gc->directory, &after, err))
         return false;

@@ -348,6 +348,48 @@ static void killed_gc_loses_nothing(void **state)
     test_image_release(&kept);
 }
 
+/* One pack, half dead; gc killed at one of its calls, then run whole. What it wrote the first time
+ * comes out again the second time, under the same name. True if the first run was not killed. */
+static bool collect_twice(uint32_t seed, uint64_t at)
+{
+    struct fixture fixture = {.folder = test_folder_make()};
+    struct err err = ERR_INIT;
+    bool finished;
+    struct hash id;
+    pid_t child;
+    int status;
+
+    fixture.store = test_store_open(fixture.folder);
+    test_image_init(&fixture.image, MIB);
+    for (uint32_t i = 0; i < 6; i++)
+        test_image_fill(&fixture.image, i, seed * 10 + i);
+    (void)test_freeze_ok(fixture.store, &fixture.image, 1, "doomed");
+    memset(fixture.image.data, 0, 3 * IMAGE_CHUNK_SIZE);
+    id = test_freeze_ok(fixture.store, &fixture.image, 2, "kept");
+    remove_tag(&fixture, "doomed");
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        collect_and_die(&fixture, at);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    finished = WIFEXITED(status);
+    (void)collect(&fixture, false);
+    assert_int_equal(test_findings(fixture.store, NULL), 0);
+    assert_true(test_matches(fixture.store, &id, &fixture.image, &err));
+    store_close(fixture.store);
+    test_folder_remove(fixture.folder);
+    test_image_release(&fixture.image);
+    return finished;
+}
+
+static void gc_after_a_killed_gc_loses_nothing(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 0; seed < 6; seed++)
+        for (uint64_t at = 0; !collect_twice(seed, at); at++)
+            ;
+}
+
 static void full_disk_stops_gc_without_loss(void **state)
 {
     struct fixture *fixture = *state;
@@ -392,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(leftovers_of_dead_writers_go, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_store_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(killed_gc_loses_nothing, setup, teardown),
+        cmocka_unit_test(gc_after_a_killed_gc_loses_nothing),
         cmocka_unit_test_setup_teardown(full_disk_stops_gc_without_loss, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

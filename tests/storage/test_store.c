@@ -149,6 +149,56 @@ static void generations_of_deltas_read_back(void **state)
     }
 }
 
+static void copy_packs(const char *from, const char *to)
+{
+    struct name_list names;
+    struct err err = ERR_INIT;
+
+    assert_true(folder_list(test_path(from, "packs"), &names, &err));
+    for (size_t i = 0; i < names.count; i++) {
+        struct buf bytes = BUF_INIT(MIB);
+        char name[128];
+        snprintf(name, sizeof name, "packs/%s", names.names[i]);
+        assert_true(file_read(test_path(from, name), &bytes, &err));
+        assert_true(file_write(test_path(to, name), buf_span(&bytes), &err));
+        buf_release(&bytes);
+    }
+    name_list_release(&names);
+}
+
+/* Two writers at once can store one chunk twice, as a delta and in full: readers must find the full
+ * one, which alone can be a base. Which pack comes first in the folder is chance, so there are
+ * several. */
+static void full_copy_goes_before_a_delta(void **state)
+{
+    struct fixture *fixture = *state;
+    struct test_image image;
+    struct err err = ERR_INIT;
+
+    test_image_init(&image, MIB);
+    for (uint32_t i = 0; i < 8; i++) {
+        char *folder = test_folder_make();
+        struct store *other = test_store_open(folder);
+        struct hash id;
+        memset(image.nodes, 0, image.shape.total * HASH_SIZE);
+        test_image_fill(&image, 0, 50 + i);
+        (void)test_freeze_ok(fixture->store, &image, i, NULL);
+        image.data[1] ^= 1;
+        (void)test_freeze_ok(fixture->store, &image, i, NULL); /* a delta here */
+        memset(image.nodes, 0, image.shape.total * HASH_SIZE);
+        (void)test_freeze_ok(other, &image, i, NULL); /* full there */
+        image.data[2] ^= 1;
+        id = test_freeze_ok(other, &image, i, NULL); /* a delta of the full one */
+        copy_packs(folder, fixture->folder);
+        reopen(fixture);
+        (void)test_freeze_ok(fixture->store, &image, i, "kept");
+        assert_true(test_matches(fixture->store, &id, &image, &err));
+        store_close(other);
+        test_folder_remove(folder);
+    }
+    test_image_release(&image);
+}
+
 static void aborted_batch_leaves_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -360,6 +410,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(equal_chunks_of_one_batch_are_kept_once, setup, teardown),
         cmocka_unit_test_setup_teardown(small_changes_cost_little, setup, teardown),
         cmocka_unit_test_setup_teardown(generations_of_deltas_read_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(full_copy_goes_before_a_delta, setup, teardown),
         cmocka_unit_test_setup_teardown(aborted_batch_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(incomplete_checkpoint_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(absent_chunk_is_not_found, setup, teardown),
