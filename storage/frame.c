@@ -79,6 +79,7 @@ size_t frame_encode(struct frame_coder *coder, const struct frame *frame, uint8_
         CHECK(coder->compressor != NULL);
         set(coder->compressor, ZSTD_c_compressionLevel, coder->level);
         set(coder->compressor, ZSTD_c_windowLog, WINDOW_LOG);
+        set(coder->compressor, ZSTD_c_checksumFlag, 1);
     }
     if (frame->prefix_size != 0)
         CHECK(!ZSTD_isError(

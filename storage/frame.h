@@ -11,7 +11,8 @@
 #define FRAME_PLAIN_MAX  131072u /* bytes of all chunks of a frame; and of all their bases */
 #define FRAME_PACKED_MAX (FRAME_PLAIN_MAX + 1024u)
 #define FRAME_CHUNKS_MAX 64u
-#define FRAME_LEVEL      2 /* zstd's level unless asked otherwise: see tests/bench */
+#define FRAME_LEVEL                                                                                \
+    2 /* zstd's level unless asked otherwise: 1 takes 3 % more room, 3 a third more time */
 
 struct frame_chunk {
     struct hash id;
@@ -44,7 +45,7 @@ void frame_coder_free(struct frame_coder *coder);
 /* `packed` has FRAME_PACKED_MAX bytes. Returns how many it took. */
 size_t frame_encode(struct frame_coder *coder, const struct frame *frame, uint8_t *packed);
 /* Decodes into frame->plain; plain_size, prefix and prefix_size are set already. ERR_CORRUPT unless
- * exactly plain_size bytes come out. Hashes are not looked at. */
+ * exactly plain_size bytes come out and match the frame's checksum. Hashes are not looked at. */
 bool frame_decode(struct frame_coder *coder, struct span packed, struct frame *frame,
                   struct err *err);
 

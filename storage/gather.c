@@ -1,6 +1,9 @@
 #include "storage/gather.h"
 
 #define SMALL_MAX 4096u /* bytes: nodes have 2048 */
+/* Bytes of a frame of full chunks. Twice as much saves 0.4 % of room, and makes reading one chunk,
+ * as the base of a delta, twice as dear. */
+#define FULL_MAX 65536u
 
 static bool flush_one(struct gather *gather, enum gather_kind kind, struct err *err)
 {
@@ -19,15 +22,23 @@ static enum gather_kind kind_of(size_t size, bool is_delta)
     return size <= SMALL_MAX ? GATHER_FULL_SMALL : GATHER_FULL;
 }
 
+static bool has_room(const struct gather *gather, enum gather_kind kind, size_t size,
+                     size_t base_size)
+{
+    const struct frame *frame = gather->open[kind];
+
+    if (kind == GATHER_FULL && frame->plain_size + size > FULL_MAX)
+        return false;
+    return frame_has_room(frame, size) && gather->base_bytes[kind] + base_size <= FRAME_PLAIN_MAX;
+}
+
 bool gather_add(struct gather *gather, const struct hash *id, struct span bytes,
                 const struct pack_chunk *base, struct err *err)
 {
     enum gather_kind kind = kind_of(bytes.size, base != NULL);
     size_t base_size = base != NULL ? base->size : 0;
 
-    if (gather->open[kind] != NULL &&
-        (!frame_has_room(gather->open[kind], bytes.size) ||
-         gather->base_bytes[kind] + base_size > FRAME_PLAIN_MAX) &&
+    if (gather->open[kind] != NULL && !has_room(gather, kind, bytes.size, base_size) &&
         !flush_one(gather, kind, err))
         return false;
     if (gather->open[kind] == NULL) {
