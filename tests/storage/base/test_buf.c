@@ -43,10 +43,13 @@ static void ceiling_is_reached_exactly_and_never_passed(void **state)
 
 static void memory_in_use_stays_below_the_ceiling(void **state)
 {
-    struct buf buf = BUF_INIT(300);
+    struct buf buf = BUF_INIT(300), small = BUF_INIT(10);
     struct err err = ERR_INIT;
 
     (void)state;
+    BASE_OK(buf_reserve(&small, 1, &err), &err);
+    assert_true(small.capacity <= 10);
+    buf_release(&small);
     BASE_OK(buf_reserve(&buf, 257, &err), &err);
     assert_true(buf.capacity <= 300);
     BASE_OK(buf_reserve(&buf, 300, &err), &err);

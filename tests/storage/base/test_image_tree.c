@@ -43,6 +43,8 @@ static void odd_sizes_are_refused(void **state)
                                      1,
                                      IMAGE_CHUNK_SIZE - 1,
                                      IMAGE_CHUNK_SIZE + 1,
+                                     IMAGE_CHUNK_SIZE / 2,
+                                     IMAGE_CHUNK_SIZE + 4096,
                                      IMAGE_SIZE_MAX + IMAGE_CHUNK_SIZE,
                                      UINT64_MAX,
                                      UINT64_MAX - IMAGE_CHUNK_SIZE + 1};
