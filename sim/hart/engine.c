@@ -179,7 +179,7 @@ static bool interpreter_open(struct hart *hart, struct err *err)
     engine->state = hart->state;
     engine->dead = labels[OP_DEAD];
     engine->scratch = calloc(1, sizeof *engine->scratch + BLOCK_OPS_MAX * sizeof(struct op));
-    if (engine->scratch != NULL && tlb_init(&engine->tlb, err))
+    if (engine->scratch != NULL && tlb_init(&engine->tlb, engine, err))
         engine->memory = board_memory_join(hart->bus, engine, labels, err);
     if (engine->memory != NULL)
         return true;

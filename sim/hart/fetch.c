@@ -52,6 +52,13 @@ static struct block *fetch_careful(struct engine *engine, uint64_t pc)
     return engine->scratch;
 }
 
+/* Whether the instruction here goes on in the next page. */
+static bool straddles(const struct ram *ram, uint64_t physical)
+{
+    return (physical & PAGE_OFFSET) == PAGE_OFFSET - 1 &&
+           instruction_bytes(load_le16(ram->data + (physical - ram->base))) == 4;
+}
+
 /* NULL: trapped. */
 static struct block *fetch_block(struct engine *engine, uint64_t pc)
 {
@@ -69,7 +76,7 @@ static struct block *fetch_block(struct engine *engine, uint64_t pc)
         fetch_fault(engine, CAUSE_FETCH_ACCESS, pc);
         return NULL;
     }
-    if (whole_page)
+    if (whole_page && !straddles(ram, physical))
         block = memory_block(engine->memory, ram, physical);
     if (block == NULL)
         return fetch_careful(engine, pc);

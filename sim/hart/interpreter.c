@@ -24,10 +24,11 @@
 /* What the slow paths need to know. */
 #define SAVE()                                                                                     \
     do {                                                                                           \
-        engine->op = op;                                                                           \
-        engine->block = block;                                                                     \
-        engine->page = page;                                                                       \
-        engine->budget = budget;                                                                   \
+        struct engine *const engine_ = context->engine;                                            \
+        engine_->op = op;                                                                          \
+        engine_->block = block;                                                                    \
+        engine_->page = page;                                                                      \
+        engine_->budget = budget;                                                                  \
     } while (0)
 
 /* Starts `block`: takes its count from the budget. */
@@ -46,7 +47,7 @@
         uint64_t target_ = (address);                                                              \
         const struct jump_entry *jump_ = &context->jump[tlb_jump_slot(target_)];                   \
         if (UNLIKELY(jump_->pc != target_)) {                                                      \
-            engine->state->pc = target_;                                                           \
+            state->pc = target_;                                                                   \
             goto resume;                                                                           \
         }                                                                                          \
         block = jump_->block;                                                                      \
@@ -63,8 +64,8 @@
             if ((uint64_t)offset_ > PAGE_OFFSET)                                                   \
                 JUMP(page + (uint64_t)offset_);                                                    \
             SAVE();                                                                                \
-            engine->link = (struct block **)&op[1].slot;                                           \
-            engine->state->pc = page + (uint64_t)offset_;                                          \
+            context->engine->link = (struct block **)&op[1].slot;                                  \
+            state->pc = page + (uint64_t)offset_;                                                  \
             goto resume_saved;                                                                     \
         }                                                                                          \
         block = next_;                                                                             \
@@ -77,6 +78,13 @@
     goto resume_saved
 
 #define IMM ((uint64_t)(int64_t)op->imm)
+
+/* The context of the block that comes next; NULL: none. */
+static struct tlb_context *engine_resume(struct engine *engine, struct block **block)
+{
+    *block = engine_next(engine);
+    return *block == NULL ? NULL : engine->context;
+}
 
 const void *const *interpret(struct engine *engine, struct block *block)
 {
@@ -107,18 +115,17 @@ over_budget: /* the block is longer than what is left */
     goto resume;
 
 leave: /* after the current instruction, which the slow path has done */
-    engine_leave(engine);
+    engine_leave(context->engine);
     goto resume_saved;
 
 resume: /* at state->pc, `budget` exact */
     SAVE();
 resume_saved:
-    block = engine_next(engine);
-    if (block == NULL)
+    context = engine_resume(context->engine, &block);
+    if (context == NULL)
         return labels;
-    context = engine->context;
-    page = engine->page;
-    budget = engine->budget;
+    page = context->engine->page;
+    budget = context->engine->budget;
     ENTER();
 
     /* clang-format off */

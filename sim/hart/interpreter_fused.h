@@ -20,9 +20,9 @@
         x[op->rd] = (expression); \
     } else { \
         SAVE(); \
-        result = access_load(engine, address, bits / 8); \
+        result = access_load(context->engine, address, bits / 8); \
         UNLESS_TRAPPED(result); \
-        v = engine->value; \
+        v = context->engine->value; \
         x[op->rd] = (expression); \
         if (UNLIKELY(result != SLOW_DONE)) \
             goto leave; \
@@ -35,7 +35,7 @@
         STORE_##bits(HOST(entry, address), x[op->rs2]); \
     } else { \
         SAVE(); \
-        result = access_store(engine, address, bits / 8, x[op->rs2]); \
+        result = access_store(context->engine, address, bits / 8, x[op->rs2]); \
         UNLESS_TRAPPED(result); \
         if (UNLIKELY(result != SLOW_DONE)) \
             goto leave; \

@@ -1,8 +1,8 @@
 /* interpreter_memory.h — part of interpret(): loads, stores, atomics. */
 
 /* clang-format off */
-#define READ_ENTRY(address)  (&context->read[tlb_data_slot(address)])
-#define WRITE_ENTRY(address) (&context->write[tlb_data_slot(address)])
+#define READ_ENTRY(address)  tlb_data_entry(context->read, (address))
+#define WRITE_ENTRY(address) tlb_data_entry(context->write, (address))
 /* Aligned and in the TLB, ready to be used. */
 #define HITS(entry, address, size) \
     (((address) & (PAGE_MASK | ((size) - 1))) == (entry)->tag)
@@ -28,9 +28,9 @@
         NEXT(); \
     } \
     SAVE(); \
-    result = access_load(engine, address, bits / 8); \
+    result = access_load(context->engine, address, bits / 8); \
     UNLESS_TRAPPED(result); \
-    v = engine->value; \
+    v = context->engine->value; \
     destination = (expression);
 
 #define HANDLE_LOAD(name, bits, expression) \
@@ -50,7 +50,7 @@ OPS_LOAD(HANDLE_LOAD)
         NEXT(); \
     } \
     SAVE(); \
-    result = access_store(engine, address, bits / 8, value); \
+    result = access_store(context->engine, address, bits / 8, value); \
     UNLESS_TRAPPED(result); \
     if (UNLIKELY(result != SLOW_DONE)) \
         goto leave; \
@@ -80,10 +80,10 @@ do_##name: { \
         NEXT(); \
     } \
     SAVE(); \
-    result = access_begin(engine, address, bits / 8); \
+    result = access_begin(context->engine, address, bits / 8); \
     UNLESS_TRAPPED(result); \
-    v = (uint##bits##_t)engine->value; \
-    result = access_finish(engine, bits / 8, (uint##bits##_t)(expression)); \
+    v = (uint##bits##_t)context->engine->value; \
+    result = access_finish(context->engine, bits / 8, (uint##bits##_t)(expression)); \
     if (op->rd != 0) \
         x[op->rd] = WIDEN_##bits(v); \
     if (UNLIKELY(result != SLOW_DONE)) \
@@ -95,10 +95,10 @@ OPS_AMO(HANDLE_AMO)
 #define HANDLE_LR(name, bits) \
 do_##name: \
     SAVE(); \
-    result = access_load_reserved(engine, x[op->rs1], bits / 8); \
+    result = access_load_reserved(context->engine, x[op->rs1], bits / 8); \
     UNLESS_TRAPPED(result); \
     if (op->rd != 0) \
-        x[op->rd] = WIDEN_##bits(engine->value); \
+        x[op->rd] = WIDEN_##bits(context->engine->value); \
     if (UNLIKELY(result != SLOW_DONE)) \
         goto leave; \
     NEXT();
@@ -108,10 +108,10 @@ HANDLE_LR(LR_D, 64)
 #define HANDLE_SC(name, bits) \
 do_##name: \
     SAVE(); \
-    result = access_store_conditional(engine, x[op->rs1], bits / 8, x[op->rs2]); \
+    result = access_store_conditional(context->engine, x[op->rs1], bits / 8, x[op->rs2]); \
     UNLESS_TRAPPED(result); \
     if (op->rd != 0) \
-        x[op->rd] = engine->value; \
+        x[op->rd] = context->engine->value; \
     if (UNLIKELY(result != SLOW_DONE)) \
         goto leave; \
     NEXT();
@@ -120,15 +120,15 @@ HANDLE_SC(SC_D, 64)
 
 do_LOAD_DISCARD: /* into x0: it may fault, and devices see it */
     SAVE();
-    result = access_load(engine, x[op->rs1] + IMM, op->rs2);
+    result = access_load(context->engine, x[op->rs1] + IMM, op->rs2);
     goto finish_slow;
 do_CBO_ZERO:
     SAVE();
-    result = access_zero(engine, x[op->rs1]);
+    result = access_zero(context->engine, x[op->rs1]);
     goto finish_slow;
 do_CBO:
     SAVE();
-    result = access_cache_op(engine, x[op->rs1], (uint32_t)op->imm);
+    result = access_cache_op(context->engine, x[op->rs1], (uint32_t)op->imm);
     goto finish_slow;
 finish_slow:
     UNLESS_TRAPPED(result);

@@ -29,11 +29,13 @@ static void clear_context(struct tlb_context *context)
     clear_jumps(context);
 }
 
-bool tlb_init(struct tlb *tlb, struct err *err)
+bool tlb_init(struct tlb *tlb, struct engine *engine, struct err *err)
 {
     *tlb = (struct tlb){.contexts = calloc(TLB_CONTEXTS, sizeof tlb->contexts[0])};
     if (tlb->contexts == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for a hart's TLB");
+    for (uint32_t i = 0; i < TLB_CONTEXTS; i++)
+        tlb->contexts[i].engine = engine;
     return true;
 }
 

@@ -32,6 +32,7 @@ struct tlb_entry {
 };
 
 struct block;
+struct engine;
 
 struct jump_entry {
     uint64_t pc; /* odd: empty */
@@ -43,6 +44,7 @@ struct tlb_context {
     struct tlb_entry write[TLB_DATA_ENTRIES];
     struct tlb_entry fetch[TLB_FETCH_ENTRIES];
     struct jump_entry jump[TLB_JUMP_ENTRIES];
+    struct engine *engine;                     /* whose it is */
     uint64_t jump_pages[TLB_FILTER_BITS / 64]; /* filter: pages that may have entries in `jump` */
 };
 
@@ -66,6 +68,15 @@ static inline uint32_t tlb_data_slot(uint64_t address)
     return (uint32_t)(address >> 12 ^ address >> 22) & (TLB_DATA_ENTRIES - 1);
 }
 
+/* The same slot, as an entry of a table: the shifts leave out the factor of the entry's size. */
+static inline struct tlb_entry *tlb_data_entry(struct tlb_entry *table, uint64_t address)
+{
+    const uint32_t mask = (TLB_DATA_ENTRIES - 1) * sizeof(struct tlb_entry);
+
+    return (struct tlb_entry *)(void *)((char *)table +
+                                        ((uint32_t)(address >> 8 ^ address >> 18) & mask));
+}
+
 static inline uint32_t tlb_fetch_slot(uint64_t address)
 {
     return (uint32_t)(address >> 12 ^ address >> 20) & (TLB_FETCH_ENTRIES - 1);
@@ -76,7 +87,7 @@ static inline uint32_t tlb_jump_slot(uint64_t address)
     return (uint32_t)(address >> 1 ^ address >> 13) & (TLB_JUMP_ENTRIES - 1);
 }
 
-bool tlb_init(struct tlb *tlb, struct err *err);
+bool tlb_init(struct tlb *tlb, struct engine *engine, struct err *err);
 void tlb_release(struct tlb *tlb);
 /* The context of the hart's present state; an empty one takes the place of the longest unused. */
 struct tlb_context *tlb_pick(struct tlb *tlb, const struct hart *hart);
