@@ -17,7 +17,7 @@ bool block_cache_init(struct block_cache *cache, const void *const *labels, stru
     void *arena = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    *cache = (struct block_cache){.labels = labels};
+    *cache = (struct block_cache){.labels = labels, .limit = ARENA_BYTES};
     if (arena == MAP_FAILED)
         return err_set(err, ERR_NO_MEMORY, "no memory for decoded code");
     cache->arena = arena;
@@ -55,7 +55,7 @@ struct block *block_find(const struct block_cache *cache, uint64_t physical)
 
 bool block_cache_has_room(const struct block_cache *cache)
 {
-    return cache->used + BLOCK_ROOM <= ARENA_BYTES;
+    return cache->used + BLOCK_ROOM <= cache->limit;
 }
 
 void block_cache_flush(struct block_cache *cache)

@@ -36,6 +36,7 @@ struct code_page {
 struct block_cache {
     uint8_t *arena;
     size_t used;
+    size_t limit; /* of used; tests make it small */
     struct block **buckets;
     uint64_t generation;       /* goes on when the arena is thrown away */
     const void *const *labels; /* handler by enum op_code */
