@@ -1,6 +1,7 @@
 /* What the interpreter promises, one small program a promise. */
 #include "tests/sim/hart/rig.h"
 
+#include "sim/hart/engine.h"
 #include "sim/hart/status.h"
 #include "sim/hart/trap.h"
 
@@ -260,6 +261,19 @@ static void fs_becomes_dirty_only_with_an_instruction_that_was_done(void **conte
     assert_int_equal(rig->state->mstatus & STATUS_FS, STATUS_FS);
 }
 
+static void fs_becomes_dirty_even_if_the_block_is_left_right_after_the_load(void **context)
+{
+    struct rig *rig = *context;
+
+    RIG_PUT(rig, CODE, FLD(1, 2, 0), NOP, NOP);
+    rig->state->mstatus = UINT64_C(1) << 13;
+    rig->state->x[2] = 0x200bff8; /* a device: after it, deadlines are looked at */
+    rig->machine->deadline_changed = true;
+    assert_int_equal(rig->hart->engine_ops->run(rig->hart, UINT64_MAX, 2), 1);
+    assert_int_equal(rig->state->mcause, 0);
+    assert_int_equal(rig->state->mstatus & STATUS_FS, STATUS_FS);
+}
+
 static void reservations_end_when_a_device_writes_there(void **context)
 {
     struct rig *rig = *context;
@@ -273,6 +287,7 @@ static void reservations_end_when_a_device_writes_there(void **context)
     assert_true(bus_dma_write(rig->hart->bus, DATA + 64, bytes, 8)); /* its neighbour: no matter */
     assert_int_equal(rig->state->reservation_valid, 1);
     assert_true(bus_dma_write(rig->hart->bus, DATA + 56, bytes, 8));
+    assert_int_equal(rig->state->reservation_valid, 0);
     rig_run(rig, 1);
     assert_int_equal(rig->state->x[3], 1);
 }
@@ -328,6 +343,7 @@ int main(void)
         CASE(a_trap_in_a_block_leaves_no_trace_of_what_follows),
         CASE(illegal_instructions_give_their_bits),
         CASE(fs_becomes_dirty_only_with_an_instruction_that_was_done),
+        CASE(fs_becomes_dirty_even_if_the_block_is_left_right_after_the_load),
         CASE(reservations_end_when_a_device_writes_there),
         CASE(an_interrupt_comes_at_the_first_boundary_at_which_it_may),
         CASE(every_store_after_a_freeze_makes_its_page_dirty_again),
