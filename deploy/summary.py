@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """summary.py BOOT.json SUITE.json COLD_MS: the table at the end of deploy/quickstart.
 
-BOOT.json is what `thaw boot --json` said, SUITE.json what `thaw run --jobs --json` said, COLD_MS how long one test took
-from power-on to its verdict."""
+BOOT.json is what `thaw boot --json` said, SUITE.json what `thaw run --jobs --json` said, COLD_MS
+how long one test took from power-on to its verdict."""
 import json
 import sys
 
@@ -31,7 +31,8 @@ def main():
     counts = ", ".join(f"{count} {verdict}" for verdict, count in suite["counts"].items() if count)
     print(f"\n{len(tests)} tests: {counts}")
     print(f"boot, once             {seconds(boot['wall_ms']):>9}   "
-          f"({boot['instructions'] / 1e9:.2f} G instructions; frozen in {boot['freeze_ms']:.0f} ms)")
+          f"({boot['instructions'] / 1e9:.2f} G instructions; "
+          f"frozen in {boot['freeze_ms']:.0f} ms)")
     print(f"thaw, median           {thaws[len(thaws) // 2]:>6.1f} ms")
     print(f"the suite              {seconds(suite['wall_ms']):>9}")
     print(f"booting for each test  {seconds(cold_ms * len(tests)):>9}   "
