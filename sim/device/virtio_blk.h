@@ -22,7 +22,7 @@
 #include "sim/device/virtio_mmio.h"
 
 #define BLK_SECTOR      512
-#define BLK_REQUEST_MAX (UINT64_C(16) << 20)
+#define BLK_REQUEST_MAX (UINT64_C(1) << 30)
 #define BLK_LATENCY_NS  20000
 #define BLK_SERIAL_SIZE 20
 
