@@ -46,6 +46,10 @@ _Noreturn void guest_finish(uint64_t failure);
 /* The harts that the device tree lists, 1 if there is no tree. */
 uint64_t guest_hart_count(const uint8_t *tree);
 
+/* As in string.h. */
+void *memset(void *to, int byte, size_t size);
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+
 void print_text(const char *text);
 void print_hex(uint64_t value);
 void print_decimal(uint64_t value);
