@@ -170,16 +170,30 @@ static bool add_board(struct machine *machine, const struct machine_board *board
     return ok;
 }
 
+static bool add_switch(struct machine *machine, const char *name, struct err *err)
+{
+    struct net_switch_config wire = {.latency_ns = NET_LATENCY_NS};
+    struct image *frames;
+    struct object *object;
+
+    if (!machine_add(machine, name, "thaw-switch", &wire, &object, err) ||
+        !image_new(NET_FRAMES_SIZE, &frames, err))
+        return false;
+    if (object_take_image(object, "frames", frames, err))
+        return true;
+    image_free(frames);
+    return false;
+}
+
 static bool add_all(struct machine *machine, const struct machine_file *file, struct err *err)
 {
     struct machine_config config = {
         .clock_hz = file->clock_hz, .quantum = file->quantum, .seed = file->seed};
-    struct net_switch_config wire = {.latency_ns = NET_LATENCY_NS};
 
     if (!machine_add(machine, "machine", "thaw-machine", &config, NULL, err))
         return false;
     for (uint32_t i = 0; i < file->switch_count; i++)
-        if (!machine_add(machine, file->switches[i], "thaw-switch", &wire, NULL, err))
+        if (!add_switch(machine, file->switches[i], err))
             return false;
     for (uint32_t i = 0; i < file->board_count; i++)
         if (!add_board(machine, &file->boards[i], err))
