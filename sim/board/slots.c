@@ -3,6 +3,7 @@
 #include "sim/device/net_switch.h"
 #include "sim/device/virtio_blk.h"
 #include "sim/device/virtio_console.h"
+#include "sim/device/virtio_empty.h"
 #include "sim/device/virtio_net.h"
 #include "sim/device/virtio_rng.h"
 
@@ -73,6 +74,15 @@ static bool add_net(const struct slot_place *place, const char *path, const stru
            (slot->link == NULL || plug_in(place, path, slot->link, err));
 }
 
+static bool add_empty(const struct slot_place *place, struct err *err)
+{
+    struct virtio_empty_config config = {place->base};
+    char path[OBJECT_PATH_MAX];
+
+    snprintf(path, sizeof path, "%s.virtio%u", place->board, place->index);
+    return machine_add(place->machine, path, "virtio-empty", &config, NULL, err);
+}
+
 static bool add_device(const struct slot_place *place, struct virt_slot *slot, struct err *err)
 {
     struct virtio_console_config console = {.mmio = {place->base, place->irq, 0}};
@@ -82,7 +92,7 @@ static bool add_device(const struct slot_place *place, struct virt_slot *slot, s
     snprintf(path, sizeof path, "%s.%s", place->board, slot->name);
     switch (slot->kind) {
     case VIRT_SLOT_EMPTY:
-        return true;
+        break;
     case VIRT_SLOT_BLOCK:
         return add_block(place, path, slot, err);
     case VIRT_SLOT_CONSOLE:
@@ -98,7 +108,7 @@ static bool add_device(const struct slot_place *place, struct virt_slot *slot, s
 bool slot_add(const struct slot_place *place, const struct virt_slot *slot, struct err *err)
 {
     struct virt_slot mine = *slot;
-    bool ok = slot->kind == VIRT_SLOT_EMPTY || add_device(place, &mine, err);
+    bool ok = slot->kind == VIRT_SLOT_EMPTY ? add_empty(place, err) : add_device(place, &mine, err);
 
     image_free(mine.image);
     return ok;

@@ -9,9 +9,11 @@ struct slot_place {
     const char *board;
     uint64_t base;
     uint32_t irq;
+    uint32_t index; /* of the slot */
 };
 
-/* Adds the slot's device, if it has one. Takes the slot's image, even on failure. */
+/* Adds the slot's device, or the placeholder of an empty one. Takes the slot's image, even on
+ * failure. */
 bool slot_add(const struct slot_place *place, const struct virt_slot *slot, struct err *err);
 
 #endif

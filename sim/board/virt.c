@@ -182,7 +182,7 @@ bool virt_build(struct machine *machine, const struct virt_options *options,
 
     for (uint32_t i = 0; i < VIRT_SLOTS; i++) {
         struct slot_place place = {machine, options->name, MAP_VIRTIO + i * MAP_PAGE,
-                                   IRQ_VIRTIO + i};
+                                   IRQ_VIRTIO + i, i};
         if (ok)
             ok = slot_add(&place, &options->slots[i], err);
         else

@@ -13,19 +13,21 @@
  * | 0x8000_0000 | ram_bytes  | RAM         |           |
  *
  * Objects are named "<board>.rom", "<board>.ram", "<board>.hart0", … Several boards may live in one
- * machine, each under a name of its own. */
+ * machine, each under a name of its own. A slot's device has the name that the slot gives it; an
+ * empty slot's placeholder is named virtio0…7 (virtio_empty.h), and the device tree does not list
+ * it. */
 #ifndef THAW_SIM_BOARD_VIRT_H
 #define THAW_SIM_BOARD_VIRT_H
 
 #include "sim/core/machine.h"
 
-#define VIRT_HARTS_MAX    8
-#define VIRT_SLOTS        8
-#define VIRT_RAM_BASE     UINT64_C(0x80000000)
-#define VIRT_RAM_MIN      (UINT64_C(1) << 20)
-#define VIRT_RAM_MAX      (UINT64_C(1) << 36)
+#define VIRT_HARTS_MAX     8
+#define VIRT_SLOTS         8
+#define VIRT_RAM_BASE      UINT64_C(0x80000000)
+#define VIRT_RAM_MIN       (UINT64_C(1) << 20)
+#define VIRT_RAM_MAX       (UINT64_C(1) << 36)
 #define VIRT_KERNEL_OFFSET UINT64_C(0x200000) /* where firmware expects the next stage */
-#define VIRT_TIMEBASE_HZ  10000000
+#define VIRT_TIMEBASE_HZ   10000000
 
 enum virt_slot_kind {
     VIRT_SLOT_EMPTY,
@@ -64,7 +66,7 @@ struct virt_software {
     struct span firmware;
     /* a Linux Image or an ELF; started by the firmware, or at once without one */
     struct span kernel;
-    bool kernel_is_raw;       /* takes any bytes as a kernel: U-Boot's u-boot.bin */
+    bool kernel_is_raw; /* takes any bytes as a kernel: U-Boot's u-boot.bin */
     struct span initrd;
     const char *command_line; /* NULL: none */
 };

@@ -11,6 +11,7 @@
 #include "sim/device/uart.h"
 #include "sim/device/virtio_blk.h"
 #include "sim/device/virtio_console.h"
+#include "sim/device/virtio_empty.h"
 #include "sim/device/virtio_net.h"
 #include "sim/device/virtio_rng.h"
 
@@ -23,7 +24,7 @@ void devices_register(struct registry *registry)
         &magic_model,      &htif_model,
         &virtio_blk_model, &virtio_console_model,
         &virtio_rng_model, &virtio_net_model,
-        &net_switch_model,
+        &net_switch_model, &virtio_empty_model,
     };
 
     for (uint32_t i = 0; i < sizeof models / sizeof models[0]; i++)

@@ -31,11 +31,9 @@ enum virtio_register {
     SHM_LENGTH_LOW = 0x0b0,
     SHM_BASE_HIGH = 0x0bc,
     CONFIG_GENERATION = 0x0fc,
-    CONFIG = 0x100,
+    CONFIG = VIRTIO_MMIO_CONFIG,
 };
 
-#define MAGIC       0x74726976 /* "virt" */
-#define VENDOR      0x554d4551 /* "QEMU" */
 #define STATUS_KEPT 0xcf
 
 bool virtio_running(const struct object *object)
@@ -93,13 +91,13 @@ static uint32_t virtio_read_register(struct object *object, const struct virtio_
 
     switch ((enum virtio_register)offset) {
     case MAGIC_VALUE:
-        return MAGIC;
+        return VIRTIO_MMIO_MAGIC;
     case VERSION:
-        return 2;
+        return VIRTIO_MMIO_VERSION;
     case DEVICE_ID:
         return ops->device_id;
     case VENDOR_ID:
-        return VENDOR;
+        return VIRTIO_MMIO_VENDOR;
     case DEVICE_FEATURES:
         if (mmio->device_features_select > 1)
             return 0;

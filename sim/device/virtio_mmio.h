@@ -23,11 +23,15 @@
 
 #include "sim/device/device.h"
 
-#define VIRTIO_MMIO_SIZE   0x1000
-#define VIRTIO_QUEUES_MAX  4
-#define VIRTIO_QUEUE_SIZE  256 /* QueueNumMax */
-#define VIRTIO_CONFIG_MAX  64
-#define VIRTIO_F_VERSION_1 (UINT64_C(1) << 32)
+#define VIRTIO_MMIO_SIZE    0x1000
+#define VIRTIO_MMIO_CONFIG  0x100      /* offset of the configuration space */
+#define VIRTIO_MMIO_MAGIC   0x74726976 /* "virt" */
+#define VIRTIO_MMIO_VERSION 2
+#define VIRTIO_MMIO_VENDOR  0x554d4551 /* "QEMU" */
+#define VIRTIO_QUEUES_MAX   4
+#define VIRTIO_QUEUE_SIZE   256 /* QueueNumMax */
+#define VIRTIO_CONFIG_MAX   64
+#define VIRTIO_F_VERSION_1  (UINT64_C(1) << 32)
 
 enum virtio_status {
     VIRTIO_ACKNOWLEDGE = 1,

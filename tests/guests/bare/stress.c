@@ -82,12 +82,6 @@ void guest_handle_trap(struct trap_frame *frame)
         CSR_WRITE(mepc, CSR_READ(mepc) + 4);
         CSR_SET(mstatus, 0x1800);
         return;
-    case 5: /* a load from an empty virtio slot is left out: four bytes, or two */
-        if (CSR_READ(mtval) - VIRTIO(0) >= 8 * 0x1000u)
-            break;
-        CSR_WRITE(mepc,
-                  CSR_READ(mepc) + ((*(uint16_t *)(uintptr_t)CSR_READ(mepc) & 3u) == 3 ? 4 : 2));
-        return;
     case 13:
     case 15:
         if (paging_handle_fault(hart, CSR_READ(mtval)))

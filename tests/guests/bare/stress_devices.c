@@ -21,11 +21,7 @@ void devices_init(void)
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
         uintptr_t registers = VIRTIO(slot);
 
-        /* A board may leave an empty slot's addresses without a device: then this reads 0 by way of
-         * a trap. */
-        uint32_t magic = 0;
-        __asm__ volatile("li %0, 0\n lw %0, 0(%1)" : "=&r"(magic) : "r"(registers) : "memory");
-        if (magic != 0x74726976u || read32(registers + REG_VERSION) != 2)
+        if (read32(registers + REG_MAGIC) != 0x74726976u || read32(registers + REG_VERSION) != 2)
             continue;
         if (read32(registers + REG_ID) == VIRTIO_BLOCK && disk.registers == 0) {
             disk_sectors = read32(registers + REG_CONFIG);
