@@ -12,10 +12,14 @@ enum {
     PTE_V = 1,
     PTE_R = 2,
     PTE_W = 4,
+    PTE_X = 8,
     PTE_A = 64,
     PTE_D = 128,
     PTE_RSW = 0x300,
 };
+
+#define PTE_PPN_SHIFT 10
+#define PTE_PPN       ((UINT64_C(1) << 44) - 1)
 
 static void bus_written(void *context, struct bus_region *region, uint64_t offset, uint64_t size,
                         const uint8_t *old);
@@ -232,6 +236,18 @@ static bool entry_only_widens(uint64_t old, uint64_t new)
     return (old & ~new & ~(uint64_t)PTE_RSW) == 0 && ((old ^ new) & ~harmless) == 0;
 }
 
+/* Whether anything that is cached came through this entry: not if it points to a table of which no
+ * entry is recorded any more. Systems that take a table down clear it before they unhook it. */
+static bool entry_was_used(struct board_memory *memory, uint64_t old)
+{
+    if ((old & (PTE_R | PTE_W | PTE_X)) != 0)
+        return true;
+    uint64_t physical = (old >> PTE_PPN_SHIFT & PTE_PPN) * IMAGE_PAGE_SIZE;
+    const struct ram *ram = memory_ram(memory, physical);
+
+    return ram == NULL || ram->pages[ram_page_index(ram, physical)].table != NULL;
+}
+
 static void table_written(struct board_memory *memory, struct ram *ram, uint64_t offset,
                           uint64_t old)
 {
@@ -244,7 +260,8 @@ static void table_written(struct board_memory *memory, struct ram *ram, uint64_t
         return;
     if ((*slot & 3) == RECORDED_LEAF && entry_only_widens(old, new))
         return;
-    drop_translations(memory, table->root, *slot);
+    if (entry_was_used(memory, old))
+        drop_translations(memory, table->root, *slot);
     *slot = 0;
     if (--table->recorded != 0)
         return;
@@ -296,7 +313,7 @@ static void piece_written(struct board_memory *memory, struct ram *ram, uint64_t
     for (uint64_t at = offset & ~UINT64_C(7); at <= last; at += 8) {
         if (ram->pages[index].table == NULL)
             return;
-        table_written(memory, ram, at, ~load_le64(ram->data + at) | PTE_V);
+        table_written(memory, ram, at, ~load_le64(ram->data + at) | PTE_V | PTE_R);
     }
 }
 

@@ -17,8 +17,6 @@ static void clear_jumps(struct tlb_context *context)
 {
     for (uint32_t i = 0; i < TLB_JUMP_ENTRIES; i++)
         context->jump[i].pc = 1;
-    for (uint32_t i = 0; i < TLB_FILTER_BITS / 64; i++)
-        context->jump_pages[i] = 0;
 }
 
 static void clear_context(struct tlb_context *context)
@@ -105,29 +103,13 @@ void tlb_drop_all(struct tlb *tlb, uint64_t root)
             tlb->keys[i].mode = 0;
 }
 
-/* The bit of the filter that stands for a page. */
-static uint32_t filter_bit(uint64_t address)
-{
-    return (uint32_t)(address >> 12 ^ address >> 22) & (TLB_FILTER_BITS - 1);
-}
-
 static void drop_jumps_of_page(struct tlb_context *context, uint64_t page)
 {
-    uint32_t bit = filter_bit(page);
-    bool others = false;
+    struct jump_entry *jumps = &context->jump[tlb_jump_slot(page) & ~(TLB_JUMP_PAGE - 1)];
 
-    if ((context->jump_pages[bit / 64] >> (bit % 64) & 1) == 0)
-        return;
-    for (uint32_t i = 0; i < TLB_JUMP_ENTRIES; i++) {
-        uint64_t pc = context->jump[i].pc;
-
-        if ((pc & PAGE_MASK) == page)
-            context->jump[i].pc = 1;
-        else if ((pc & 1) == 0 && filter_bit(pc) == bit)
-            others = true;
-    }
-    if (!others)
-        context->jump_pages[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
+    for (uint32_t i = 0; i < TLB_JUMP_PAGE; i++)
+        if ((jumps[i].pc & PAGE_MASK) == page)
+            jumps[i].pc = 1;
 }
 
 static void drop_entry(struct tlb_entry *entry, uint64_t page)
@@ -159,13 +141,6 @@ void tlb_drop_writes(struct tlb *tlb)
             clear_entries(tlb->contexts[i].write, TLB_DATA_ENTRIES);
 }
 
-void tlb_drop_jumps(struct tlb *tlb)
-{
-    for (uint32_t i = 0; i < TLB_CONTEXTS; i++)
-        if (tlb->keys[i].mode != 0)
-            clear_jumps(&tlb->contexts[i]);
-}
-
 static void slow_entry(struct tlb_entry *entry, const uint8_t *host_page)
 {
     uint64_t host = (uint64_t)(uintptr_t)host_page;
@@ -190,8 +165,5 @@ void tlb_slow_writes(struct tlb *tlb, const uint8_t *host_page)
 
 void tlb_learn_jump(struct tlb_context *context, uint64_t pc, struct block *block)
 {
-    uint32_t bit = filter_bit(pc);
-
     context->jump[tlb_jump_slot(pc)] = (struct jump_entry){pc, block};
-    context->jump_pages[bit / 64] |= UINT64_C(1) << (bit % 64);
 }

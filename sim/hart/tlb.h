@@ -12,7 +12,7 @@
 #define TLB_DATA_ENTRIES  1024u
 #define TLB_FETCH_ENTRIES 256u
 #define TLB_JUMP_ENTRIES  4096u
-#define TLB_FILTER_BITS   1024u
+#define TLB_JUMP_PAGE     128u
 #define TLB_CONTEXTS      16u
 
 #define PAGE_OFFSET UINT64_C(0xfff)
@@ -44,8 +44,7 @@ struct tlb_context {
     struct tlb_entry write[TLB_DATA_ENTRIES];
     struct tlb_entry fetch[TLB_FETCH_ENTRIES];
     struct jump_entry jump[TLB_JUMP_ENTRIES];
-    struct engine *engine;                     /* whose it is */
-    uint64_t jump_pages[TLB_FILTER_BITS / 64]; /* filter: pages that may have entries in `jump` */
+    struct engine *engine; /* whose it is */
 };
 
 /* What a context stands for. */
@@ -82,9 +81,13 @@ static inline uint32_t tlb_fetch_slot(uint64_t address)
     return (uint32_t)(address >> 12 ^ address >> 20) & (TLB_FETCH_ENTRIES - 1);
 }
 
+/* All places of a page share TLB_JUMP_PAGE neighbouring slots, so that a page is quickly dropped.
+ */
 static inline uint32_t tlb_jump_slot(uint64_t address)
 {
-    return (uint32_t)(address >> 1 ^ address >> 13) & (TLB_JUMP_ENTRIES - 1);
+    uint32_t page = (uint32_t)(address >> 6 ^ address >> 12) & (TLB_JUMP_ENTRIES - TLB_JUMP_PAGE);
+
+    return page | ((uint32_t)(address >> 1 ^ address >> 7) & (TLB_JUMP_PAGE - 1));
 }
 
 bool tlb_init(struct tlb *tlb, struct engine *engine, struct err *err);
@@ -107,7 +110,6 @@ static inline uint64_t tlb_root(const struct tlb *tlb)
 void tlb_drop_all(struct tlb *tlb, uint64_t root);
 void tlb_drop_page(struct tlb *tlb, uint64_t root, uint64_t address);
 void tlb_drop_writes(struct tlb *tlb);
-void tlb_drop_jumps(struct tlb *tlb);
 /* Fast write entries for this host page become slow ones: under one virtual page, or wherever they
  * are. */
 void tlb_slow_writes_at(struct tlb *tlb, uint64_t address, const uint8_t *host_page);
