@@ -102,6 +102,8 @@ bool directory_manifest_get(struct directory *directory, const struct hash *id, 
                             struct err *err);
 bool directory_manifest_list(struct directory *directory, struct hash_list *out, struct err *err);
 bool directory_manifest_remove(struct directory *directory, const struct hash *id, struct err *err);
+/* Removes the file unless it is pinned (ERR_CONFLICT); the folder is not flushed. */
+bool directory_manifest_unlink(struct directory *directory, const struct hash *id, struct err *err);
 bool directory_manifest_is_pinned(struct directory *directory, const struct hash *id);
 bool directory_pin(void *directory, const struct hash *id, struct store_pin **out, struct err *err);
 char *directory_manifest_path(struct directory *directory, const struct hash *id);

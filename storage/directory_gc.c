@@ -238,18 +238,22 @@ static bool remove_packs(struct gc *gc, const struct plan *plans, size_t count, 
     return folder_sync(gc->directory->packs_folder, err);
 }
 
-static bool remove_manifests(struct gc *gc, struct err *err)
+/* One that was pinned since it was looked at is kept after all: then *again, and the marking is
+ * done anew. Once all the others are gone nobody can pin what is about to be swept. */
+static bool remove_manifests(struct gc *gc, bool *again, struct err *err)
 {
+    *again = false;
     for (size_t i = 0; i < gc->manifests.count; i++) {
-        char *path;
-        bool ok;
-        if (hash_map_has(&gc->kept, &gc->manifests.items[i]))
+        const struct hash *id = &gc->manifests.items[i];
+        struct err why = ERR_INIT;
+        if (hash_map_has(&gc->kept, id) || directory_manifest_unlink(gc->directory, id, &why) ||
+            why.kind == ERR_NOT_FOUND)
             continue;
-        path = directory_manifest_path(gc->directory, &gc->manifests.items[i]);
-        ok = file_remove(path, err);
-        mem_free(path);
-        if (!ok)
+        if (why.kind != ERR_CONFLICT) {
+            *err = why;
             return false;
+        }
+        *again = true;
     }
     return folder_sync(gc->directory->manifests_folder, err);
 }
@@ -261,7 +265,7 @@ static bool remove_leftovers(struct gc *gc, bool dry_run, struct err *err)
 
     if (!folder_list(gc->directory->temp_folder, &names, err))
         return false;
-    gc->report.leftovers_removed = names.count;
+    gc->report.leftovers_removed += names.count;
     for (size_t i = 0; ok && !dry_run && i < names.count; i++) {
         char *path = path_join(gc->directory->temp_folder, names.names[i]);
         ok = file_remove(path, err);
@@ -310,28 +314,36 @@ static bool sweep(struct gc *gc, const struct plan *plans, size_t count, struct 
 {
     struct store_statistics after;
 
-    if (!remove_manifests(gc, err) || !remove_packs(gc, plans, count, FATE_DROP, err) ||
-        !rewrite_packs(gc, plans, count, err) || !remove_packs(gc, plans, count, FATE_REWRITE, err))
-        return false;
-    if (!directory_statistics(gc->directory, &after, err))
+    if (!remove_packs(gc, plans, count, FATE_DROP, err) || !rewrite_packs(gc, plans, count, err) ||
+        !remove_packs(gc, plans, count, FATE_REWRITE, err) ||
+        !directory_statistics(gc->directory, &after, err))
         return false;
     gc->report.bytes_after = after.stored_bytes;
     return true;
 }
 
-static bool collect(struct gc *gc, bool dry_run, struct err *err)
+static void forget(struct gc *gc)
+{
+    hash_map_release(&gc->kept);
+    hash_map_release(&gc->live);
+    hash_map_release(&gc->bases);
+    hash_list_release(&gc->manifests);
+}
+
+static bool collect(struct gc *gc, bool dry_run, bool *again, struct err *err)
 {
     struct plan *plans = NULL;
     size_t count;
     bool ok;
 
+    *again = false;
     if (!directory_list_packs(gc->directory, err) || !choose_manifests(gc, err) ||
         !mark_all(gc, err) || !remove_leftovers(gc, dry_run, err))
         return false;
     count = make_plans(gc, &plans);
     count_manifests(gc);
     estimate(gc, plans, count);
-    ok = dry_run || sweep(gc, plans, count, err);
+    ok = dry_run || (remove_manifests(gc, again, err) && (*again || sweep(gc, plans, count, err)));
     mem_free(plans);
     return ok;
 }
@@ -340,16 +352,16 @@ bool directory_gc(void *context, bool dry_run, struct gc_report *out, struct err
 {
     struct gc gc = {.directory = context};
     struct file_lock lock = FILE_LOCK_INIT;
-    bool ok;
+    bool ok, again;
 
     if (!file_lock(&lock, gc.directory->lock_path, true, true, err))
         return err_wrap(err, "cannot clean the store %s", gc.directory->root);
-    ok = collect(&gc, dry_run, err);
+    do {
+        gc.report = (struct gc_report){.leftovers_removed = gc.report.leftovers_removed};
+        ok = collect(&gc, dry_run, &again, err);
+        forget(&gc);
+    } while (ok && again);
     file_unlock(&lock);
-    hash_map_release(&gc.kept);
-    hash_map_release(&gc.live);
-    hash_map_release(&gc.bases);
-    hash_list_release(&gc.manifests);
     if (ok)
         *out = gc.report;
     return ok || err_wrap(err, "gc of %s", gc.directory->root);

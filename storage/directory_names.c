@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 char *directory_manifest_path(struct directory *directory, const struct hash *id)
@@ -77,9 +78,11 @@ static int lock_manifest(struct directory *directory, const struct hash *id, int
         err_set_errno(err, code, "cannot open the manifest of %s", hash_hex(id).text);
         return -1;
     }
-    if (flock(fd, how | LOCK_NB) == 0)
+    do
+        code = flock(fd, how == LOCK_EX ? LOCK_EX | LOCK_NB : LOCK_SH) == 0 ? 0 : errno;
+    while (code == EINTR);
+    if (code == 0)
         return fd;
-    code = errno;
     close(fd);
     if (code == EWOULDBLOCK)
         err_set(err, ERR_CONFLICT, "checkpoint %s is in use by a running thaw", hash_hex(id).text);
@@ -111,21 +114,33 @@ static void release_pin(struct store_pin *pin)
     mem_free(ours);
 }
 
-/* The store's lock is held while pinning, so that no gc has already chosen to remove the
- * checkpoint. A store that may only be read has no gc to fear from its reader. */
+/* The file that was locked may have been removed between opening and locking it. */
+static bool is_still_there(struct directory *directory, const struct hash *id, int fd)
+{
+    char *path = directory_manifest_path(directory, id);
+    struct stat ours, now;
+    bool same = fstat(fd, &ours) == 0 && stat(path, &now) == 0 && ours.st_ino == now.st_ino &&
+                ours.st_dev == now.st_dev;
+
+    mem_free(path);
+    return same;
+}
+
+/* A thaw does not wait for gc: gc looks again for pins when it removes manifests, which it does
+ * first. */
 bool directory_pin(void *context, const struct hash *id, struct store_pin **out, struct err *err)
 {
     struct directory *directory = context;
-    struct file_lock lock = FILE_LOCK_INIT;
     struct directory_pin *pin;
-    int fd;
+    int fd = lock_manifest(directory, id, LOCK_SH, err);
 
-    if (!file_lock(&lock, directory->lock_path, false, true, err) && err->kind != ERR_ACCESS)
-        return false;
-    fd = lock_manifest(directory, id, LOCK_SH, err);
-    file_unlock(&lock);
     if (fd < 0)
         return false;
+    if (!is_still_there(directory, id, fd)) {
+        close(fd);
+        return err_set(err, ERR_NOT_FOUND, "checkpoint %s was just removed from the store %s",
+                       hash_hex(id).text, directory->root);
+    }
     pin = mem_alloc(sizeof *pin);
     pin->pin.release = release_pin;
     pin->fd = fd;
@@ -154,7 +169,7 @@ static bool check_untagged(struct directory *directory, const struct hash *id, s
     return ok;
 }
 
-static bool remove_locked(struct directory *directory, const struct hash *id, struct err *err)
+bool directory_manifest_unlink(struct directory *directory, const struct hash *id, struct err *err)
 {
     int fd = lock_manifest(directory, id, LOCK_EX, err);
     char *path;
@@ -163,8 +178,7 @@ static bool remove_locked(struct directory *directory, const struct hash *id, st
     if (fd < 0)
         return false;
     path = directory_manifest_path(directory, id);
-    ok = check_untagged(directory, id, err) && file_remove(path, err) &&
-         folder_sync(directory->manifests_folder, err);
+    ok = file_remove(path, err);
     mem_free(path);
     close(fd);
     return ok;
@@ -177,7 +191,8 @@ bool directory_manifest_remove(struct directory *directory, const struct hash *i
 
     if (!file_lock(&lock, directory->lock_path, true, true, err))
         return false;
-    ok = remove_locked(directory, id, err);
+    ok = check_untagged(directory, id, err) && directory_manifest_unlink(directory, id, err) &&
+         folder_sync(directory->manifests_folder, err);
     file_unlock(&lock);
     return ok;
 }

@@ -132,7 +132,8 @@ bool store_manifest_list(struct store *store, struct hash_list *out, struct err 
  * pinned. */
 bool store_manifest_remove(struct store *store, const struct hash *checkpoint, struct err *err);
 /* Keeps gc and store_manifest_remove from taking the checkpoint, until the pin is released or the
- * process ends. */
+ * process ends. Does not wait for a gc that is going on. ERR_NOT_FOUND if the checkpoint is not
+ * there any more. */
 struct store_pin; /* opaque */
 bool store_pin(struct store *store, const struct hash *checkpoint, struct store_pin **out,
                struct err *err);

@@ -216,6 +216,111 @@ static void incremental_freeze_without_pin_is_refused(void **state)
     assert_non_null(strstr(err.text, "removed?"));
 }
 
+/* Runs in a child: what could be pinned must be whole for as long as it is pinned. */
+static int pin_again_and_again(struct fixture *fixture)
+{
+    struct store *store = test_store_open(fixture->folder);
+    struct err err = ERR_INIT;
+
+    for (uint32_t round = 0; round < 60; round++) {
+        struct store_pin *pin;
+        struct hash id;
+        test_image_fill(&fixture->image, 3, 7000 + round);
+        memset(fixture->image.nodes, 0, fixture->image.shape.total * HASH_SIZE);
+        id = test_freeze_ok(store, &fixture->image, round, NULL);
+        if (!store_pin(store, &id, &pin, &err)) {
+            if (err.kind != ERR_NOT_FOUND)
+                return 1;
+            continue;
+        }
+        if (!test_matches(store, &id, &fixture->image, &err))
+            return 2;
+        store_unpin(pin);
+    }
+    return 0;
+}
+
+static void pin_holds_against_a_running_gc(void **state)
+{
+    struct fixture *fixture = *state;
+    pid_t child = fork();
+    pid_t ended = 0;
+    int status = 0;
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(pin_again_and_again(fixture));
+    while (ended == 0) {
+        (void)collect(fixture, false);
+        ended = waitpid(child, &status, WNOHANG);
+    }
+    assert_int_equal(ended, child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    (void)collect(fixture, false);
+    assert_int_equal(collect(fixture, false).chunks_kept, 0);
+}
+
+struct rival {
+    struct store *store; /* another process's, as far as locks can tell */
+    struct hash id;
+    struct store_pin *pin;
+};
+
+static void rival_pins(void *context)
+{
+    struct rival *rival = context;
+    struct err err = ERR_INIT;
+
+    assert_true(store_pin(rival->store, &rival->id, &rival->pin, &err));
+}
+
+/* gc has looked for pins and not yet removed anything when the pin comes: at its first unlink, of a
+ * leftover. */
+static void pin_that_comes_while_gc_marks_is_honoured(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rival rival = {.store = test_store_open(fixture->folder)};
+    struct gc_report report;
+    struct err err = ERR_INIT;
+
+    rival.id = test_freeze_ok(fixture->store, &fixture->image, 1, NULL);
+    assert_true(file_write(test_path(fixture->folder, "tmp/tmp-abcdef"), span_of_text("x"), &err));
+    /* the store's lock: open and flock; the manifest: flock to see whether it is pinned */
+    test_fault_call_at(3, rival_pins, &rival);
+    report = collect(fixture, false);
+    (void)test_fault_off();
+    assert_non_null(rival.pin);
+    assert_int_equal(report.leftovers_removed, 1);
+    assert_int_equal(report.checkpoints_kept, 1);
+    assert_true(test_matches(rival.store, &rival.id, &fixture->image, &err));
+    store_unpin(rival.pin);
+    store_close(rival.store);
+}
+
+static void rival_removes(void *context)
+{
+    struct rival *rival = context;
+    struct err err = ERR_INIT;
+
+    assert_true(store_manifest_remove(rival->store, &rival->id, &err));
+}
+
+static void pin_of_what_is_removed_meanwhile_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rival rival = {.store = test_store_open(fixture->folder)};
+    struct store_pin *pin;
+    struct err err = ERR_INIT;
+
+    rival.id = test_freeze_ok(fixture->store, &fixture->image, 1, NULL);
+    test_fault_call_at(0, rival_removes, &rival); /* opened, not yet locked */
+    assert_false(store_pin(fixture->store, &rival.id, &pin, &err));
+    (void)test_fault_off();
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+    store_close(rival.store);
+}
+
 static void reader_survives_another_processs_gc(void **state)
 {
     struct fixture *fixture = *state;
@@ -339,6 +444,7 @@ static void killed_gc_loses_nothing(void **state)
         assert_int_equal(finished ? WEXITSTATUS(status) : WTERMSIG(status), finished ? 0 : SIGKILL);
         assert_int_equal(test_findings(fixture->store, NULL), 0);
         assert_true(test_matches(fixture->store, &id, &kept, &err));
+        (void)collect(fixture, false); /* else each round has more to do than the last */
         memcpy(fixture->image.data, kept.data, kept.shape.size);
         memset(fixture->image.nodes, 0, fixture->image.shape.total * HASH_SIZE);
     }
@@ -429,6 +535,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(pinned_checkpoint_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(incremental_freeze_after_gc_is_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(incremental_freeze_without_pin_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(pin_holds_against_a_running_gc, setup, teardown),
+        cmocka_unit_test_setup_teardown(pin_that_comes_while_gc_marks_is_honoured, setup, teardown),
+        cmocka_unit_test_setup_teardown(pin_of_what_is_removed_meanwhile_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(reader_survives_another_processs_gc, setup, teardown),
         cmocka_unit_test_setup_teardown(many_small_packs_become_one, setup, teardown),
         cmocka_unit_test_setup_teardown(leftovers_of_dead_writers_go, setup, teardown),

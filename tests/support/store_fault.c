@@ -8,15 +8,18 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum mode { OFF, KILL, FAIL };
+enum mode { OFF, KILL, FAIL, CALL };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static enum mode mode;
 static uint64_t limit, calls;
 static int fail_code;
+static void (*event)(void *context);
+static void *event_context;
 
 static void set(enum mode new_mode, uint64_t at, int code)
 {
@@ -38,6 +41,13 @@ void test_fault_fail_from(uint64_t at, int code)
     set(FAIL, at, code);
 }
 
+void test_fault_call_at(uint64_t at, void (*what)(void *context), void *context)
+{
+    event = what;
+    event_context = context;
+    set(CALL, at, 0);
+}
+
 uint64_t test_fault_off(void)
 {
     uint64_t counted = calls;
@@ -50,14 +60,21 @@ uint64_t test_fault_off(void)
 static enum mode step(void)
 {
     enum mode met = OFF;
+    bool happens = false;
 
     pthread_mutex_lock(&mutex);
+    if (mode == CALL && calls == limit) {
+        happens = true;
+        mode = OFF;
+    }
     if (mode == KILL && calls == limit)
         met = KILL;
     if (mode == FAIL && calls >= limit)
         met = FAIL;
     calls++;
     pthread_mutex_unlock(&mutex);
+    if (happens)
+        event(event_context);
     return met;
 }
 
@@ -78,6 +95,11 @@ static bool may_go(void)
     if (met == FAIL)
         errno = fail_code;
     return met == OFF;
+}
+
+int flock(int fd, int operation)
+{
+    return may_go() ? (int)syscall(SYS_flock, fd, operation) : -1;
 }
 
 ssize_t write(int fd, const void *bytes, size_t size)
