@@ -66,6 +66,7 @@ bool session_freeze(struct session *session, const struct store_tag *tag,
                     struct checkpoint_ids *ids, struct err *err)
 {
     struct buf manifest = BUF_INIT(MANIFEST_BYTES_MAX);
+    uint64_t start = clock_monotonic_ns(&clock_host);
     struct store_batch *batch = NULL;
     struct chunk_sink sink;
     bool ok;
@@ -81,5 +82,6 @@ bool session_freeze(struct session *session, const struct store_tag *tag,
         store_batch_abort(batch);
     }
     buf_release(&manifest);
+    session->freeze_ns = clock_monotonic_ns(&clock_host) - start;
     return ok;
 }

@@ -28,6 +28,7 @@ struct session {
     struct store_pin *pin;   /* keeps the parent's chunks while the machine runs */
     struct store_tag facts;  /* how to talk to it: from the tag, or from the machine file */
     uint64_t thaw_ns;        /* host time the thaw took */
+    uint64_t freeze_ns;      /* host time the last freeze took; 0: none yet */
 };
 
 /* Takes the machine (built with &session->registry, see session_init). */

@@ -193,6 +193,8 @@ static void report_json(const struct session *session, const struct runner_resul
     json_object_set_new(value, "virtual_ns", json_u64(result->virtual_ns));
     json_object_set_new(value, "thaw_ms", json_real((double)session->thaw_ns / 1e6));
     json_object_set_new(value, "wall_ms", json_real((double)result->wall_ns / 1e6));
+    if (session->freeze_ns != 0)
+        json_object_set_new(value, "freeze_ms", json_real((double)session->freeze_ns / 1e6));
     json_object_set_new(value, "output", text != NULL ? text : json_null());
     json_object_set_new(value, "console", console != NULL ? console : json_null());
     print_json(value);
@@ -209,9 +211,12 @@ static void report_text(const struct session *session, const struct runner_resul
         fprintf(stderr, " (exit status %d)", result->console.exit_status);
     if (result->console.reason[0] != 0)
         fprintf(stderr, ": %s", result->console.reason);
-    fprintf(stderr, "\n%.1f M instructions, thaw %.1f ms, test %.1f ms\n",
+    fprintf(stderr, "\n%.1f M instructions, thaw %.1f ms, test %.1f ms",
             (double)result->instructions / 1e6, (double)session->thaw_ns / 1e6,
             (double)result->wall_ns / 1e6);
+    if (session->freeze_ns != 0)
+        fprintf(stderr, ", freeze %.1f ms", (double)session->freeze_ns / 1e6);
+    fprintf(stderr, "\n");
 }
 
 static bool freeze_after(struct session *session, const char *name, struct err *err)

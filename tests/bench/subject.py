@@ -69,26 +69,38 @@ class Subject:
                 counts[name] = answer["instructions"]
         return best, lines, counts
 
+    def text_run(self, command, *options):
+        """{what: ms} as `thaw run` prints it, and of the whole process. Without --json, which
+        asks for the state's id at the end as well."""
+        start = time.monotonic()
+        words = ["taskset", "-c", str(self.core), self.program, "run", "-q", *options, "booted",
+                 "--", command]
+        child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                 text=True, env=self.environment)
+        errors = child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        times = {"whole": (time.monotonic() - start) * 1000,
+                 "processor": (usage.ru_utime + usage.ru_stime) * 1000}
+        child.returncode = os.waitstatus_to_exitcode(status)
+        child.stderr.close()
+        if child.returncode != 0:
+            raise RuntimeError(f"thaw run: {command}: {errors[-500:]}")
+        for what in ("thaw", "test", "freeze"):
+            found = re.search(what + r" ([0-9.]+) ms", errors)
+            if found:
+                times[what] = float(found[1])
+        times["instructions"] = float(re.search(r"([0-9.]+) M instructions", errors)[1]) * 1e6
+        return times
+
     def thaws(self, rounds):
-        """[(ms of the whole process, ms of the test alone, instructions)] of a test that does
-        nothing. Without --json, which asks for the state's id at the end as well."""
-        samples = []
-        for _ in range(rounds + 1):
-            start = time.monotonic()
-            child = subprocess.run(
-                ["taskset", "-c", str(self.core), self.program, "run", "booted", "--", ":"],
-                capture_output=True, text=True, check=True, env=self.environment)
-            wall_ms = (time.monotonic() - start) * 1000
-            found = re.search(r"([0-9.]+) M instructions, thaw ([0-9.]+) ms, test ([0-9.]+) ms",
-                              child.stderr)
-            samples.append((wall_ms, float(found[3]), float(found[1]) * 1e6))
-        return samples[1:]
+        """[times] of a test that does nothing"""
+        return [self.text_run(":") for _ in range(rounds + 1)][1:]
 
     def freeze_ms(self, rounds):
-        """What freezing adds to a test that dirtied 2,000 pages (8 MiB that do not compress)."""
-        command = "dd if=/dev/urandom of=/dev/shm/x bs=64k count=110 2>/dev/null"
-        without = min(self.run(command)[2] for _ in range(rounds))
-        return min(self.run(command, "--freeze", f"dirty{i}")[2] for i in range(rounds)) - without
+        """What freezing costs after a test that dirtied 2,000 pages with random bytes."""
+        command = "dd if=/dev/urandom of=/dev/shm/x bs=64k count=125 2>/dev/null"
+        names = [f"dirty{i}" for i in range(rounds)]
+        return [self.text_run(command, "--freeze", name)["freeze"] for name in names]
 
     def stored_bytes(self):
         total = 0
