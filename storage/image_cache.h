@@ -16,7 +16,8 @@
  *
  * Safe between threads and processes: builders of one image wait for each other (flock on one of
  * the files lock-00…lock-3f), and an evicted file stays with whoever has it mapped. When the cache
- * cannot be written (no space, no rights) the image is made in memory instead. */
+ * cannot be written (no space, no rights) the image is made in memory instead. A cache on tmpfs
+ * works, but there a hole that is read takes memory for good: a disk is the better place. */
 #ifndef THAW_STORAGE_IMAGE_CACHE_H
 #define THAW_STORAGE_IMAGE_CACHE_H
 
@@ -27,8 +28,8 @@ struct image_cache; /* opaque */
 
 struct image_cache_options {
     const char *folder; /* NULL: cache/ in the store's folder. Made if it is not there. */
-    uint64_t
-        max_bytes; /* of disk; 0: IMAGE_CACHE_BYTES. The image just asked for is never evicted. */
+    /* Of disk; 0: IMAGE_CACHE_BYTES. The image just asked for is never evicted. */
+    uint64_t max_bytes;
 };
 #define IMAGE_CACHE_BYTES (UINT64_C(8) << 30)
 

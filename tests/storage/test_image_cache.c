@@ -105,13 +105,19 @@ static void image_is_built_once_then_mapped(void **state)
     assert_int_equal(statistics_of(fixture).hits, 2);
 }
 
+/* Looked at before anything reads the mapping: tmpfs gives room to holes that are read through one.
+ */
 static void zeros_take_no_disk(void **state)
 {
     struct fixture *fixture = *state;
+    struct hash root = test_image_root(&fixture->image);
+    struct image_mapping mapping;
+    struct err err = ERR_INIT;
 
-    open_and_compare(fixture);
+    assert_true(image_cache_open(fixture->cache, &root, 4 * MIB, &mapping, &err));
     assert_int_equal(statistics_of(fixture).files, 1);
     assert_in_range(statistics_of(fixture).bytes, 39 * IMAGE_CHUNK_SIZE, MIB);
+    mapping.release(&mapping);
 }
 
 static void writes_stay_private(void **state)
