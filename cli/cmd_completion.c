@@ -1,7 +1,11 @@
 /* cmd_completion.c — `thaw completion`: bash's completion, from the command table itself. */
 #include "cli/command.h"
 
+#include "cli/output.h"
+
 #include <stdio.h>
+
+#define SCRIPT_MAX 16384
 
 static bool take(void *input, int key, const char *value, struct err *err)
 {
@@ -38,6 +42,16 @@ static const char script[] =
     "}\n"
     "complete -o default -F _thaw thaw\n";
 
+static bool write_script(struct buf *out, struct err *err)
+{
+    bool ok = buf_append_text(out, "# bash completion for thaw\n_thaw_commands=\"", err);
+
+    for (size_t i = 0; ok && i < command_count; i++)
+        ok = (i == 0 || buf_append_text(out, " ", err)) &&
+             buf_append_text(out, commands[i].name, err);
+    return ok && buf_append_text(out, "\"\n", err) && buf_append_text(out, script, err);
+}
+
 int command_completion(int argc, char **argv)
 {
     static const struct command_usage usage = {
@@ -45,13 +59,17 @@ int command_completion(int argc, char **argv)
         "Print the shell completion script.\v"
         "Example:\n  thaw completion bash > /etc/bash_completion.d/thaw",
         NULL, take};
+    struct buf out = BUF_INIT(SCRIPT_MAX);
+    struct err err = ERR_INIT;
     struct common common;
+    bool ok;
 
     common_parse(&usage, &common, argc, argv, NULL);
-    printf("# bash completion for thaw\n_thaw_commands=\"");
-    for (size_t i = 0; i < command_count; i++)
-        printf("%s%s", i == 0 ? "" : " ", commands[i].name);
-    printf("\"\n");
-    fputs(script, stdout);
-    return EXIT_PASS;
+    ok = write_script(&out, &err);
+    if (ok && common.json)
+        print_json(json_pack("{s:s, s:o}", "shell", "bash", "script", json_span(buf_span(&out))));
+    else if (ok)
+        fwrite(out.data, 1, out.size, stdout);
+    buf_release(&out);
+    return ok ? EXIT_PASS : common_fail(&common, &err);
 }

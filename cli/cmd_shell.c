@@ -25,6 +25,7 @@ struct shell {
     const char *name; /* as the user gave it */
     struct hash last; /* where undo goes back to */
     json_t *frozen;
+    FILE *screen; /* where the guest's console goes: standard output is --json's */
     struct termios saved;
     bool raw;      /* the terminal was changed */
     bool end_seen; /* of standard input */
@@ -41,8 +42,8 @@ static void on_console(void *context, struct object *object, const uint8_t *byte
 
     if (object != shell->console)
         return;
-    fwrite(bytes, 1, size, stdout);
-    fflush(stdout);
+    fwrite(bytes, 1, size, shell->screen);
+    fflush(shell->screen);
 }
 
 /* A line of our own among the guest's. */
@@ -258,6 +259,7 @@ int command_shell(int argc, char **argv)
 
     common_parse(&usage, &common, argc, argv, &shell.name);
     shell.frozen = json_array();
+    shell.screen = common.json ? stderr : stdout;
     ok = common_open_store(&common, &shell.store, &err) &&
          image_cache_new(shell.store, NULL, &shell.cache, &err) &&
          shell_thaw(&shell, shell.name, &err);
@@ -277,6 +279,6 @@ int command_shell(int argc, char **argv)
     store_close(shell.store);
     if (!ok)
         return common_fail(&common, &err);
-    fputc('\n', stdout);
+    fputc('\n', shell.screen);
     return EXIT_PASS;
 }
