@@ -8,14 +8,26 @@
 
 #define TREE_ROOM     UINT64_C(0x200000) /* at the end of RAM, aligned as QEMU does */
 #define INITRD_ALIGN  UINT64_C(0x200000)
+#define PAGE          UINT64_C(4096)
 #define IMAGE_HEADER  64 /* of a Linux Image (Documentation/arch/riscv/boot-image-header.rst) */
 #define DYNAMIC_MAGIC UINT64_C(0x4942534f) /* "OSBI": OpenSBI's fw_dynamic.h, version 2 */
 
 struct place {
     struct image *ram;
     uint64_t ram_bytes;
-    uint64_t end; /* physical end of what was loaded as kernel */
+    /* Physical addresses from the first to behind the last byte of the file that is being put;
+     * start is UINT64_MAX before there is any. */
+    uint64_t start;
+    uint64_t end;
 };
+
+static void place_take(struct place *place, uint64_t address, uint64_t size)
+{
+    if (address < place->start)
+        place->start = address;
+    if (address + size > place->end)
+        place->end = address + size;
+}
 
 bool memory_put(struct image *ram, uint64_t ram_bytes, uint64_t address, struct span bytes,
                 const char *what, struct err *err)
@@ -51,8 +63,7 @@ static bool put_segment(struct place *place, const struct elf_segment *segment, 
             "%s needs %llu bytes at 0x%llx, more than there is RAM: give the machine more "
             "memory",
             what, (unsigned long long)segment->memory_size, (unsigned long long)segment->address);
-    if (segment->address + segment->memory_size > place->end)
-        place->end = segment->address + segment->memory_size;
+    place_take(place, segment->address, segment->memory_size);
     return true;
 }
 
@@ -109,7 +120,7 @@ static bool put_image(struct place *place, struct span file, uint64_t *entry, st
         return err_set(err, ERR_TOO_BIG, "the kernel needs %llu bytes of RAM, there are %llu",
                        (unsigned long long)size,
                        (unsigned long long)(place->ram_bytes - VIRT_KERNEL_OFFSET));
-    place->end = base + size;
+    place_take(place, base, size);
     *entry = base;
     return true;
 }
@@ -139,7 +150,7 @@ static bool put_kernel(struct place *place, const struct virt_software *software
     if (!software->kernel_is_raw)
         return err_set(err, ERR_INVALID, "the kernel is %s", other_kernel(file));
     out->next = VIRT_RAM_BASE + (software->firmware.size != 0 ? VIRT_KERNEL_OFFSET : 0);
-    place->end = out->next + file.size;
+    place_take(place, out->next, file.size);
     return memory_put(place->ram, place->ram_bytes, out->next, file, "the kernel", err);
 }
 
@@ -156,49 +167,90 @@ static bool put_firmware(struct place *place, struct span file, uint64_t *start,
     if (is_riscv_image(file))
         return err_set(err, ERR_INVALID, "the firmware is a Linux Image: give it as the kernel");
     *start = VIRT_RAM_BASE;
+    place_take(place, VIRT_RAM_BASE, file.size);
     return memory_put(place->ram, place->ram_bytes, VIRT_RAM_BASE, file, "the firmware", err);
+}
+
+static bool check_overlap(const struct place *kernel, const struct place *firmware, struct err *err)
+{
+    if (firmware->end <= kernel->start || kernel->end <= firmware->start)
+        return true;
+    return err_set(
+        err, ERR_CONFLICT,
+        "the firmware (0x%llx to 0x%llx) and the kernel (0x%llx to 0x%llx) want the same "
+        "memory",
+        (unsigned long long)firmware->start, (unsigned long long)firmware->end,
+        (unsigned long long)kernel->start, (unsigned long long)kernel->end);
+}
+
+/* Firmware and kernel; `end` is behind both. */
+static bool put_programs(const struct virt_software *software, const struct place *ram,
+                         struct loaded *out, uint64_t *end, struct err *err)
+{
+    struct place kernel = *ram, firmware = *ram;
+
+    out->next = VIRT_RAM_BASE + VIRT_KERNEL_OFFSET;
+    if (software->kernel.size == 0 && software->firmware.size == 0)
+        return err_set(err, ERR_USAGE, "there is nothing to boot: give a firmware or a kernel");
+    if (software->kernel.size != 0 && !put_kernel(&kernel, software, out, err))
+        return false;
+    out->start = out->next;
+    if (software->firmware.size != 0 &&
+        (!put_firmware(&firmware, software->firmware, &out->start, err) ||
+         !check_overlap(&kernel, &firmware, err)))
+        return false;
+    *end = kernel.end > firmware.end ? kernel.end : firmware.end;
+    return true;
+}
+
+/* The tree is below 4 GiB, as firmware of all widths can reach it. */
+static bool place_tree(uint64_t ram_bytes, uint64_t programs_end, uint64_t *tree, struct err *err)
+{
+    uint64_t end = VIRT_RAM_BASE + ram_bytes;
+
+    *tree = (end < UINT64_C(0x100000000) ? end : UINT64_C(0x100000000)) - TREE_ROOM;
+    *tree -= *tree % INITRD_ALIGN;
+    if (ram_bytes < 2 * TREE_ROOM)
+        *tree = end - ram_bytes / 8;
+    if (programs_end <= *tree)
+        return true;
+    return err_set(err, ERR_TOO_BIG,
+                   "the kernel ends at 0x%llx and leaves no room for the device tree at 0x%llx: "
+                   "give the machine more memory",
+                   (unsigned long long)programs_end, (unsigned long long)*tree);
+}
+
+static bool put_initrd(const struct place *ram, struct span initrd, uint64_t programs_end,
+                       struct loaded *out, struct err *err)
+{
+    uint64_t first = (programs_end + PAGE - 1) & ~(PAGE - 1), start;
+
+    if (initrd.size == 0)
+        return true;
+    if (first > out->tree || initrd.size > out->tree - first)
+        return err_set(
+            err, ERR_TOO_BIG,
+            "the initrd has %zu bytes, and between kernel and device tree there are %llu: "
+            "give the machine more memory",
+            initrd.size, (unsigned long long)(first > out->tree ? 0 : out->tree - first));
+    start = (out->tree - initrd.size) & ~(INITRD_ALIGN - 1);
+    if (start < first)
+        start = (out->tree - initrd.size) & ~(PAGE - 1);
+    out->initrd_start = start;
+    out->initrd_end = start + initrd.size;
+    return memory_put(ram->ram, ram->ram_bytes, start, initrd, "the initrd", err);
 }
 
 bool memory_load(const struct virt_software *software, struct image *ram, uint64_t ram_bytes,
                  struct loaded *out, struct err *err)
 {
-    struct place place = {ram, ram_bytes, VIRT_RAM_BASE};
-    uint64_t end = VIRT_RAM_BASE + ram_bytes;
+    struct place place = {.ram = ram, .ram_bytes = ram_bytes, .start = UINT64_MAX};
+    uint64_t end = 0;
 
     memset(out, 0, sizeof *out);
-    out->next = VIRT_RAM_BASE + VIRT_KERNEL_OFFSET;
-    if (software->kernel.size == 0 && software->firmware.size == 0)
-        return err_set(err, ERR_USAGE, "there is nothing to boot: give a firmware or a kernel");
-    if (software->kernel.size != 0 && !put_kernel(&place, software, out, err))
-        return false;
-    out->start = out->next;
-    if (software->firmware.size != 0 && !put_firmware(&place, software->firmware, &out->start, err))
-        return false;
-    /* Below 4 GiB, as firmware of all widths can reach it. */
-    out->tree = (end < UINT64_C(0x100000000) ? end : UINT64_C(0x100000000)) - TREE_ROOM;
-    out->tree -= out->tree % INITRD_ALIGN;
-    if (ram_bytes < 2 * TREE_ROOM)
-        out->tree = end - ram_bytes / 8;
-    if (place.end > out->tree)
-        return err_set(
-            err, ERR_TOO_BIG,
-            "the kernel ends at 0x%llx and leaves no room for the device tree at 0x%llx: "
-            "give the machine more memory",
-            (unsigned long long)place.end, (unsigned long long)out->tree);
-    if (software->initrd.size == 0)
-        return true;
-    if (software->initrd.size > out->tree - place.end)
-        return err_set(
-            err, ERR_TOO_BIG,
-            "the initrd has %zu bytes, and between kernel and device tree there are %llu: "
-            "give the machine more memory",
-            software->initrd.size, (unsigned long long)(out->tree - place.end));
-    out->initrd_start = out->tree - software->initrd.size;
-    out->initrd_start -= out->initrd_start % INITRD_ALIGN;
-    if (out->initrd_start < place.end)
-        out->initrd_start = (out->tree - software->initrd.size) & ~UINT64_C(4095);
-    out->initrd_end = out->initrd_start + software->initrd.size;
-    return memory_put(ram, ram_bytes, out->initrd_start, software->initrd, "the initrd", err);
+    return put_programs(software, &place, out, &end, err) &&
+           place_tree(ram_bytes, end, &out->tree, err) &&
+           put_initrd(&place, software->initrd, end, out, err);
 }
 
 void memory_boot_rom(const struct loaded *loaded, struct image *rom)
