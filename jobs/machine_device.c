@@ -48,20 +48,36 @@ static const char *default_name(struct yaml *yaml, const struct machine_board *b
     return pool_format(yaml_pool(yaml), "%s%u", default_names[device->kind], number);
 }
 
+/* Of the board itself; `virtio0` and so on are its empty slots. */
+static bool is_of_board(const char *name)
+{
+    static const char *const taken[] = {"ram", "rom",      "clint", "plic", "uart0",
+                                        "rtc", "finisher", "magic", "htif"};
+    static const char *const numbered[] = {"hart", "virtio"};
+
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        if (strcmp(taken[i], name) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < sizeof numbered / sizeof numbered[0]; i++) {
+        size_t size = strlen(numbered[i]);
+
+        if (strncmp(numbered[i], name, size) == 0 && name[size] >= '0' && name[size] <= '7' &&
+            name[size + 1] == '\0')
+            return true;
+    }
+    return false;
+}
+
 static void check_name(struct yaml *yaml, const struct yaml_node *node,
                        const struct machine_board *board, const struct machine_device *device)
 {
-    static const char *const taken[] = {"ram",   "rom", "clint",    "plic",
-                                        "uart0", "rtc", "finisher", "magic"};
-
     for (const struct machine_device *d = board->devices; d != device; d++) {
         if (strcmp(d->name, device->name) == 0)
             yaml_error(yaml, node, "two devices named `%s`", device->name);
     }
-    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
-        if (strcmp(taken[i], device->name) == 0)
-            yaml_error(yaml, node, "the board has a `%s` already", device->name);
-    }
+    if (is_of_board(device->name))
+        yaml_error(yaml, node, "the board has a `%s` already", device->name);
 }
 
 static int hex_value(char c)

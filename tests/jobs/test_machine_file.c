@@ -205,6 +205,9 @@ static void mistakes_in_devices_are_named(void **state)
             "is not the address");
     refuses("elf: a\ndevices: [{rng: {name: a}}, {rng: {name: a}}]\n", "two devices named `a`");
     refuses("elf: a\ndevices: [{rng: {name: uart0}}]\n", "has a `uart0` already");
+    refuses("elf: a\ndevices: [{rng: {name: hart7}}]\n", "has a `hart7` already");
+    refuses("elf: a\ndevices: [{rng: {name: virtio0}}]\n", "has a `virtio0` already");
+    machine_file_free(parse("elf: a\ndevices: [{rng: {name: virtio8}}, {rng: {name: hart}}]\n"));
     refuses("elf: a\ndevices: [{rng: {name: A b}}]\n", "is not a name");
     refuses("elf: a\ndevices: [{rng: }, {rng: }, {rng: }, {rng: }, {rng: }, {rng: }, {rng: }, "
             "{rng: }]\n"
