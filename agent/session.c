@@ -2,6 +2,7 @@
 
 #include "sim/board/virt.h"
 #include "storage/base/clock.h"
+#include "storage/base/log.h"
 
 #include <string.h>
 
@@ -84,4 +85,19 @@ bool session_freeze(struct session *session, const struct store_tag *tag,
     buf_release(&manifest);
     session->freeze_ns = clock_monotonic_ns(&clock_host) - start;
     return ok;
+}
+
+void session_cache_images(const struct session *session)
+{
+    for (uint32_t i = 0; i < session->machine->object_count; i++) {
+        const struct object *object = session->machine->objects[i];
+        for (uint32_t k = 0; k < object->model->schema->image_count; k++) {
+            const struct image *image = object->images[k];
+            struct err err = ERR_INIT;
+            if (!image_cache_adopt(session->cache, image->data, image_nodes(image), image->size,
+                                   &err))
+                log_message(LOG_INFO, "%s.%s is not cached: %s", object->path,
+                            object->model->schema->images[k].name, err.text);
+        }
+    }
 }

@@ -39,6 +39,9 @@ bool session_thaw(struct session *session, const char *name, struct err *err);
  */
 bool session_freeze(struct session *session, const struct store_tag *tag,
                     struct checkpoint_ids *ids, struct err *err);
+/* After a freeze: puts the machine's images into the cache, so that the first thaw need not build
+ * them from the store. A cache that cannot be written is no failure. */
+void session_cache_images(const struct session *session);
 /* Safe after session_init, whatever failed. */
 void session_release(struct session *session);
 

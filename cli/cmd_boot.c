@@ -181,6 +181,8 @@ int command_boot(int argc, char **argv)
         report_json(&report);
     else if (ok)
         report_text(&report);
+    if (ok)
+        session_cache_images(&session);
     buf_release(&result.console);
     session_release(&session);
     machine_file_free(file);
