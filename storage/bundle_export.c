@@ -177,7 +177,7 @@ static enum walk_answer visit(void *context, const struct walk_place *place, con
         return WALK_SKIP;
     buf_clear(&exporter->bytes);
     if (!store_get(exporter->store, id, &exporter->bytes, err)) {
-        err_wrap(err, "%s", walk_place_text(place).text);
+        walk_blame(place, err);
         return WALK_STOP;
     }
     return add_chunk(exporter, id, err) ? WALK_DOWN : WALK_STOP;

@@ -109,7 +109,7 @@ static enum walk_answer fill_place(void *context, const struct walk_place *place
         return WALK_DOWN;
     buf_clear(&filling->bytes);
     if (!store_get(filling->store, id, &filling->bytes, err)) {
-        err_wrap(err, "%s", walk_place_text(place).text);
+        walk_blame(place, err);
         return WALK_STOP;
     }
     if (filling->bytes.size != IMAGE_CHUNK_SIZE) {

@@ -15,6 +15,13 @@ struct walk_text walk_place_text(const struct walk_place *place)
     return out;
 }
 
+bool walk_blame(const struct walk_place *place, struct err *err)
+{
+    if (err->kind == ERR_NOT_FOUND)
+        err->kind = ERR_CORRUPT;
+    return err_wrap(err, "%s", walk_place_text(place).text);
+}
+
 struct descent {
     const struct walk *walk;
     struct image_shape shape;
@@ -71,8 +78,7 @@ static bool descend(const struct descent *descent, uint32_t level, uint64_t inde
         return false;
     if (answer == WALK_SKIP || level == 0)
         return true;
-    ok = descent->walk->node(descent->walk->context, id, &node, err) ||
-         err_wrap(err, "%s", walk_place_text(&place).text);
+    ok = descent->walk->node(descent->walk->context, id, &node, err) || walk_blame(&place, err);
     if (ok && node.size != IMAGE_NODE_SIZE)
         ok = err_set(err, ERR_CORRUPT, "%s: a tree node of %zu bytes, not %u",
                      walk_place_text(&place).text, node.size, IMAGE_NODE_SIZE);

@@ -19,6 +19,9 @@ struct walk_text {
 };
 /* "board.ram bytes 0x0 to 0xfffff" */
 struct walk_text walk_place_text(const struct walk_place *place);
+/* Adds where a chunk of a checkpoint could not be had. One that is not there is ERR_CORRUPT: the
+ * checkpoint is, and promised it. */
+bool walk_blame(const struct walk_place *place, struct err *err);
 
 enum walk_answer {
     WALK_DOWN, /* go on, into this node's children too */

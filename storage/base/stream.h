@@ -29,7 +29,7 @@ struct image_mapping {
 
 /* Gives what a thaw reads. */
 struct image_source {
-    /* Maps the image whose tree has this root. ERR_NOT_FOUND, ERR_CORRUPT name the chunk. */
+    /* Maps the image whose tree has this root. ERR_CORRUPT names the chunk, be it missing. */
     bool (*open)(void *context, const struct hash *root, uint64_t size, struct image_mapping *out,
                  struct err *err);
     void *context;

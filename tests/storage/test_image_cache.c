@@ -232,7 +232,7 @@ static void missing_chunk_is_named_and_nothing_is_cached(void **state)
     struct err err = ERR_INIT;
 
     assert_false(image_cache_open(fixture->cache, &root, 4 * MIB, &mapping, &err));
-    assert_int_equal(err.kind, ERR_NOT_FOUND);
+    assert_int_equal(err.kind, ERR_CORRUPT);
     assert_non_null(strstr(err.text, hash_hex(&root).text));
     assert_int_equal(statistics_of(fixture).files, 0);
 }
