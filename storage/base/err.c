@@ -71,6 +71,8 @@ static enum err_kind kind_of_errno(int code)
         return ERR_NO_SPACE;
     case ENOMEM:
         return ERR_NO_MEMORY;
+    case EISDIR:
+        return ERR_INVALID;
     default:
         return ERR_IO;
     }

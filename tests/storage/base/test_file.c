@@ -120,7 +120,7 @@ static void missing_and_odd_files_are_named(void **state)
     BASE_FAILS(folder_list(path, &list, &err), &err, ERR_NOT_FOUND, path);
     BASE_FAILS(folder_sync(path, &err), &err, ERR_NOT_FOUND, path);
     BASE_FAILS(file_write(under, span_of_text("x"), &err), &err, ERR_NOT_FOUND, under);
-    BASE_FAILS(file_read(folder, &bytes, &err), &err, ERR_IO, folder);
+    BASE_FAILS(file_read(folder, &bytes, &err), &err, ERR_INVALID, folder);
     BASE_OK(file_write(path, span_of_text("x"), &err), &err);
     BASE_FAILS(folder_list(path, &list, &err), &err, ERR_NOT_FOUND, path); /* a file */
     BASE_FAILS(folder_make(under, &err), &err, ERR_IO, path);
