@@ -141,7 +141,9 @@ static bool read_software(const struct machine_board *board, struct software *fi
                                   .kernel = buf_span(&files->kernel),
                                   .kernel_is_raw = board->kernel_is_raw,
                                   .initrd = buf_span(&files->initrd),
-                                  .command_line = board->command_line};
+                                  .command_line = board->command_line,
+                                  .firmware_name = board->firmware,
+                                  .kernel_name = kernel};
     return true;
 }
 

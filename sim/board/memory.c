@@ -171,6 +171,12 @@ static bool put_firmware(struct place *place, struct span file, uint64_t *start,
     return memory_put(place->ram, place->ram_bytes, VIRT_RAM_BASE, file, "the firmware", err);
 }
 
+/* Says which file it was. */
+static bool blame(const char *name, struct err *err)
+{
+    return name != NULL ? err_wrap(err, "%s", name) : false;
+}
+
 static bool check_overlap(const struct place *kernel, const struct place *firmware, struct err *err)
 {
     if (firmware->end <= kernel->start || kernel->end <= firmware->start)
@@ -193,12 +199,12 @@ static bool put_programs(const struct virt_software *software, const struct plac
     if (software->kernel.size == 0 && software->firmware.size == 0)
         return err_set(err, ERR_USAGE, "there is nothing to boot: give a firmware or a kernel");
     if (software->kernel.size != 0 && !put_kernel(&kernel, software, out, err))
-        return false;
+        return blame(software->kernel_name, err);
     out->start = out->next;
     if (software->firmware.size != 0 &&
         (!put_firmware(&firmware, software->firmware, &out->start, err) ||
          !check_overlap(&kernel, &firmware, err)))
-        return false;
+        return blame(software->firmware_name, err);
     *end = kernel.end > firmware.end ? kernel.end : firmware.end;
     return true;
 }

@@ -69,6 +69,9 @@ struct virt_software {
     bool kernel_is_raw; /* takes any bytes as a kernel: U-Boot's u-boot.bin */
     struct span initrd;
     const char *command_line; /* NULL: none */
+    /* What messages call the firmware and the kernel, such as their files; NULL: nothing. */
+    const char *firmware_name;
+    const char *kernel_name;
 };
 
 /* Adds the board's objects to a machine whose first object is "machine", and loads the software
