@@ -15,6 +15,7 @@ enum {
     TYPE_EXECUTABLE = 2,
     TYPE_SHARED = 3,
     PROGRAM_LOAD = 1,
+    PROGRAM_EXECUTABLE = 1,
     SECTION_SYMBOLS = 2,
 };
 
@@ -92,6 +93,16 @@ static bool add_segment(struct elf *elf, const uint8_t *program, uint32_t index,
     return true;
 }
 
+/* Kernels that are linked for virtual addresses name their entry by one; the hart begins without
+ * translation, where the segment is loaded. */
+static void place_entry(struct elf *elf, uint64_t entry, const uint8_t *program)
+{
+    uint64_t offset = entry - load_le64(program + 16);
+
+    if ((load_le32(program + 4) & PROGRAM_EXECUTABLE) != 0 && offset < load_le64(program + 40))
+        elf->entry = load_le64(program + 24) + offset;
+}
+
 bool elf_open(struct span file, struct elf *out, struct err *err)
 {
     struct elf elf = {.file = file};
@@ -110,8 +121,11 @@ bool elf_open(struct span file, struct elf *out, struct err *err)
         return err_set(err, ERR_INVALID, "the program headers are past the file's end");
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *program = file.data + programs + (size_t)i * PROGRAM_SIZE;
-        if (load_le32(program) == PROGRAM_LOAD && !add_segment(&elf, program, i, err))
+        if (load_le32(program) != PROGRAM_LOAD)
+            continue;
+        if (!add_segment(&elf, program, i, err))
             return false;
+        place_entry(&elf, load_le64(file.data + 24), program);
     }
     if (elf.segment_count == 0)
         return err_set(err, ERR_INVALID, "the ELF file has nothing to load");

@@ -15,7 +15,7 @@ struct elf_segment {
 
 struct elf {
     struct span file; /* borrowed */
-    uint64_t entry;
+    uint64_t entry; /* physical, if it is in an executable segment; else as the header says */
     struct elf_segment segments[ELF_SEGMENTS_MAX];
     uint32_t segment_count;
 };

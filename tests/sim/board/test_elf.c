@@ -26,6 +26,27 @@ static void a_segment_is_where_the_header_says(void **state)
     assert_int_equal(elf.segments[0].bytes.data[0], 0x11);
 }
 
+static void virtual_entry_becomes_physical(void **state)
+{
+    uint8_t file[SMALL_SIZE];
+    struct elf elf;
+    struct err err;
+
+    (void)state;
+    small_elf(file, 0x80200000);
+    store_le64(file + 24, UINT64_C(0xffffffc000000004));
+    store_le64(file + 80, UINT64_C(0xffffffc000000000));
+    assert_true(opens((struct span){file, sizeof file}, &elf, &err));
+    assert_int_equal(elf.entry, 0x80200004);
+    store_le64(file + 24, 0x80200008); /* given as a physical address already */
+    assert_true(opens((struct span){file, sizeof file}, &elf, &err));
+    assert_int_equal(elf.entry, 0x80200008);
+    store_le64(file + 24, UINT64_C(0xffffffc000000004));
+    store_le32(file + 68, 4); /* not executable: no place to begin */
+    assert_true(opens((struct span){file, sizeof file}, &elf, &err));
+    assert_int_equal(elf.entry, UINT64_C(0xffffffc000000004));
+}
+
 static void every_truncation_is_refused(void **state)
 {
     uint8_t file[SMALL_SIZE];
@@ -166,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_is_where_the_header_says),
+        cmocka_unit_test(virtual_entry_becomes_physical),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(every_flipped_bit_stays_in_bounds),
         cmocka_unit_test(other_machines_are_named),
