@@ -203,7 +203,7 @@ static void report_json(const struct session *session, const struct runner_resul
 static void report_text(const struct session *session, const struct runner_result *result,
                         const struct run_input *input)
 {
-    if (!input->quiet && input->elf == NULL)
+    if (!input->quiet && input->elf == NULL && result->output.size != 0)
         fwrite(result->output.data, 1, result->output.size, stdout);
     fflush(stdout);
     fprintf(stderr, "%s", verdict_name(result->console.verdict));
