@@ -1,9 +1,9 @@
 /* cmd_boot.c — `thaw boot`: a machine file run to its freeze point, and frozen there. */
-#include "cli/command.h"
+#include "cli/commands.h"
 
 #include "agent/boot.h"
-#include "cli/output.h"
-#include "cli/progress.h"
+#include "cli/base/output.h"
+#include "cli/base/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>

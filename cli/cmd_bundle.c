@@ -1,7 +1,7 @@
 /* cmd_bundle.c — one checkpoint as one file: export, import. */
-#include "cli/command.h"
+#include "cli/commands.h"
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 #include "storage/bundle.h"
 
 #include <stdio.h>

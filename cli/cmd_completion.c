@@ -1,7 +1,7 @@
 /* cmd_completion.c — `thaw completion`: bash's completion, from the command table itself. */
-#include "cli/command.h"
+#include "cli/commands.h"
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* cmd_diff.c — `thaw diff`: two checkpoints compared down to attribute and page. */
-#include "cli/command.h"
+#include "cli/commands.h"
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 #include "sim/board/virt.h"
 #include "sim/core/checkpoint.h"
 #include "storage/image_cache.h"

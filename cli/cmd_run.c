@@ -1,11 +1,11 @@
 /* cmd_run.c — `thaw run`: one test on a thawed machine, or one bare-metal program on a fresh board.
  */
-#include "cli/command.h"
+#include "cli/commands.h"
 
 #include "agent/build.h"
 #include "agent/runner.h"
-#include "cli/output.h"
-#include "cli/progress.h"
+#include "cli/base/output.h"
+#include "cli/base/progress.h"
 #include "cli/suite.h"
 
 #include <errno.h>

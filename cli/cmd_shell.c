@@ -1,8 +1,8 @@
 /* cmd_shell.c — `thaw shell`: an interactive console on a thawed machine: freeze, undo, quit. */
-#include "cli/command.h"
+#include "cli/commands.h"
 
 #include "agent/runner.h"
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 #include <errno.h>
 #include <poll.h>

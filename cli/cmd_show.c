@@ -1,7 +1,7 @@
 /* cmd_show.c — what checkpoints hold: attrs, show. */
-#include "cli/command.h"
+#include "cli/commands.h"
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 #include "sim/board/virt.h"
 #include "sim/core/checkpoint.h"
 #include "storage/store.h"

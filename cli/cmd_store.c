@@ -1,7 +1,7 @@
 /* cmd_store.c — commands about what is stored: ls, tag, rm. */
-#include "cli/command.h"
+#include "cli/commands.h"
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 #include "storage/store.h"
 
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* cmd_suite.c — `thaw run --jobs`: a suite of tests, each from the thawed checkpoint. */
-#include "cli/command.h"
+#include "cli/commands.h"
 
 #include "agent/boot.h"
 #include "agent/suite.h"
-#include "cli/output.h"
-#include "cli/progress.h"
+#include "cli/base/output.h"
+#include "cli/base/progress.h"
 #include "cli/suite.h"
 #include "jobs/report.h"
 #include "storage/base/file.h"

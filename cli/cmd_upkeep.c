@@ -1,7 +1,7 @@
 /* cmd_upkeep.c — commands that look after a store: gc, fsck. */
-#include "cli/command.h"
+#include "cli/commands.h"
 
-#include "cli/output.h"
+#include "cli/base/output.h"
 #include "storage/store.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef THAW_CLI_SUITE_H
 #define THAW_CLI_SUITE_H
 
-#include "cli/command.h"
+#include "cli/base/command.h"
 
 struct suite_input {
     const char *jobs;       /* the suite file */

@@ -29,8 +29,18 @@ ARROWS = {
     "sim/board": ["sim/core", "sim/hart", "sim/device", "storage/base"],
     "jobs": ["storage/base"],
     "agent": ["jobs", "sim/core", "sim/hart", "sim/device", "sim/board", "storage", "storage/base"],
-    "cli": ["agent", "jobs", "sim/core", "sim/hart", "sim/device", "sim/board", "storage",
-            "storage/base"],
+    "storage/remote": ["storage", "storage/base"],
+    "jobs/wire": ["jobs", "storage/base"],
+    "agent/farm": ["agent", "jobs/wire", "storage/remote", "jobs", "sim/core", "sim/hart",
+                   "sim/device", "sim/board", "storage", "storage/base"],
+    "coordinator/queue": ["jobs", "storage/base"],
+    "coordinator": ["coordinator/queue", "jobs", "jobs/wire", "storage", "storage/remote",
+                    "storage/base"],
+    "cli/base": ["jobs", "storage", "storage/base"],
+    "cli/farm": ["cli/base", "coordinator", "coordinator/queue", "agent/farm", "agent",
+                 "jobs/wire", "jobs", "storage/remote", "storage", "storage/base"],
+    "cli": ["cli/base", "agent", "jobs", "sim/core", "sim/hart", "sim/device", "sim/board",
+            "storage", "storage/base"],
 }
 
 # Tests see what the program they are linked into sees, and the helpers.

@@ -1,4 +1,4 @@
-#include "cli/command.h"
+#include "cli/base/command.h"
 
 #include "storage/base/file.h"
 #include "storage/base/log.h"

@@ -1,4 +1,4 @@
-#include "cli/output.h"
+#include "cli/base/output.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
-/* command.h — what every subcommand of `thaw` shares: the table, common options, output, exit
- * status. */
-#ifndef THAW_CLI_COMMAND_H
-#define THAW_CLI_COMMAND_H
+/* command.h — what every subcommand shares: its row in a table, common options, exit status. */
+#ifndef THAW_CLI_BASE_COMMAND_H
+#define THAW_CLI_BASE_COMMAND_H
 
 #include "storage/base/buf.h"
 
@@ -31,23 +30,16 @@ struct command {
     const char *summary; /* one line for `thaw --help` */
     int (*run)(int argc, char **argv);
 };
-extern const struct command commands[];
-extern const size_t command_count;
-
-int command_boot(int argc, char **argv);
-int command_run(int argc, char **argv);
-int command_shell(int argc, char **argv);
-int command_ls(int argc, char **argv);
-int command_show(int argc, char **argv);
-int command_diff(int argc, char **argv);
-int command_tag(int argc, char **argv);
-int command_rm(int argc, char **argv);
-int command_gc(int argc, char **argv);
-int command_fsck(int argc, char **argv);
-int command_attrs(int argc, char **argv);
-int command_export(int argc, char **argv);
-int command_import(int argc, char **argv);
-int command_completion(int argc, char **argv);
+/* A program: a name and its commands. */
+struct command_set {
+    const char *program; /* "thaw" */
+    const char *purpose; /* a sentence */
+    const char *example; /* lines, indented by two */
+    const struct command *commands;
+    size_t count;
+};
+/* What a program's main does: finds the command in argv[1] and runs it; --help, --version. */
+int command_main(const struct command_set *set, int argc, char **argv);
 
 /* Parses argv with the common options added to the command's own; --help and --version end the
  * program, a wrong flag ends it with EXIT_USAGE. `options` may be NULL. */

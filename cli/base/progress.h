@@ -1,7 +1,7 @@
 /* progress.h — how far a long job is, on stderr: a bar on a terminal, a line now and then
  * otherwise. */
-#ifndef THAW_CLI_PROGRESS_H
-#define THAW_CLI_PROGRESS_H
+#ifndef THAW_CLI_BASE_PROGRESS_H
+#define THAW_CLI_BASE_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* output.h — what commands print on standard output: tables that line up, sizes, JSON. */
-#ifndef THAW_CLI_OUTPUT_H
-#define THAW_CLI_OUTPUT_H
+#ifndef THAW_CLI_BASE_OUTPUT_H
+#define THAW_CLI_BASE_OUTPUT_H
 
 #include "storage/base/hash.h"
 
