@@ -8,18 +8,60 @@
 #include "jobs/console_script.h"
 #include "jobs/machine_file.h"
 
-#define JOB_TESTS_MAX   10000
-#define JOB_NAME_MAX    100
-#define JOB_PAYLOAD_MAX 256 /* paths of one test */
-#define JOB_RESULTS_MAX 64
-#define JOB_DISKS_MAX   8
-#define JOB_TAGS_MAX    16
-#define JOB_CHECKS_MAX  32
+#define JOB_TESTS_MAX       10000
+#define JOB_NAME_MAX        100
+#define JOB_PAYLOAD_MAX     256 /* paths of one test */
+#define JOB_RESULTS_MAX     64
+#define JOB_DISKS_MAX       8
+#define JOB_TAGS_MAX        16
+#define JOB_CHECKS_MAX      32
+#define JOB_NEEDS_MAX       64
+#define JOB_HOST_MAX        16 /* what one test asks of its host */
+#define JOB_CHECKPOINTS_MAX 256
+#define JOB_VARIABLES_MAX   64   /* of one test, those of its matrix included */
+#define JOB_VALUE_MAX       1024 /* bytes of a variable's value */
+#define JOB_AXES_MAX        16   /* keys of one map of a matrix */
+#define JOB_AXIS_VALUES_MAX 10000
+#define JOB_MATRICES_MAX    64 /* maps of one matrix */
+#define JOB_RETRY_MAX       10
+#define JOB_RETRY_DEFAULT   3
 
 /* A disk of the machine that gets other content at thaw. */
 struct job_disk {
     const char *name; /* the device's */
     const char *file; /* path */
+};
+
+/* A name and its value: `${NAME}` in the test's texts, and in the guest's environment. Names are
+ * those of the shell: letters, digits, `_`, no digit first. */
+struct job_variable {
+    const char *name;
+    const char *value;
+};
+
+/* One key of a map of `parallel: matrix:` and the values it takes. */
+struct job_axis {
+    const char *name;
+    const char *const *values;
+    size_t count; /* at least 1 */
+};
+/* One map: every combination of its axes is a job; the last axis changes fastest. */
+struct job_matrix {
+    const struct job_axis *axes;
+    size_t axis_count;
+};
+
+/* The test runs, and does not count for the run's verdict. */
+struct job_quarantine {
+    const char *owner; /* NULL: not in quarantine */
+    const char *reason;
+    uint64_t until_s; /* since 1970, UTC; 0: no end. Past it the quarantine warns, and stays */
+};
+
+enum job_artifacts_when {
+    JOB_ARTIFACTS_ALWAYS,
+    JOB_ARTIFACTS_ON_FAILURE,
+    JOB_ARTIFACTS_ON_SUCCESS
 };
 
 struct job_test {
@@ -53,6 +95,64 @@ struct job_test {
     uint64_t seed; /* given to the thawed machine, if has_seed */
     const struct monitor_choice *monitors;
     uint32_t monitor_count;
+
+    const struct job_variable *variables; /* sorted by name, none twice */
+    size_t variable_count;
+    uint64_t quantum; /* given to the thawed machine: cycles of a hart's turn; 0: as it is */
+    enum job_artifacts_when artifacts_when; /* when `results` are kept */
+
+    /* For the farm alone: */
+    uint64_t artifacts_keep_s; /* 0: as the run's retention says */
+    const char *const *host;   /* tags that an agent must have */
+    size_t host_count;
+    const char *const *needs; /* names of tests that must have passed before */
+    size_t need_count;
+    uint32_t retry_infra; /* further attempts after `infra` */
+    struct job_quarantine quarantine;
+    const struct job_matrix *matrices; /* jobs that are made of it; see matrix.h */
+    size_t matrix_count;               /* 0: one job */
+};
+
+/* What tests start from, under a name of this file. */
+struct job_checkpoint {
+    const char *name;
+    uint32_t line;
+    const char *tag;     /* tag, id or prefix; NULL: `machine` alone */
+    const char *machine; /* path of a machine file: booted when `tag` is missing or its inputs have
+                            changed; NULL: it must be there */
+    const struct job_variable *parameters; /* of the machine, instead of the file's: see matrix.h */
+    size_t parameter_count;
+};
+
+enum job_order { JOB_ORDER_LONGEST, JOB_ORDER_FILE };
+enum job_missed { JOB_MISSED_RUN, JOB_MISSED_SKIP };
+
+/* `workflow:`: of the whole run. Texts are NULL and numbers 0 when not given. */
+struct job_workflow {
+    uint64_t max_failures; /* the run ends after so many failures that count; 0: never */
+    enum job_order order;
+    uint32_t priority;             /* 0 to 100, 50 unless given */
+    bool no_cache;                 /* run all, whatever is known */
+    uint32_t rerun_share_permille; /* of jobs answered from the cache: run again all the same; 10 */
+    uint32_t
+        slower_permille;  /* more instructions than before by more than this is worth a line; 100 */
+    const char *baseline; /* name of the run that results are held against */
+    struct {
+        const char *cron; /* NULL: no schedule; see cron.h */
+        const char *time_zone;
+        enum job_missed missed;
+    } schedule;
+    struct {
+        uint64_t runs;          /* keep so many */
+        uint64_t run_s;         /* keep for so long */
+        uint64_t artifacts_s;   /* likewise */
+        uint64_t checkpoints_s; /* likewise, after their last use */
+    } retention;
+    struct {
+        const char *url;
+        const char *secret; /* name of the coordinator's secret that signs it */
+    } webhook;
+    const char *command; /* run by the coordinator's host at the end of a run */
 };
 
 struct job_file {
@@ -66,6 +166,9 @@ struct job_file {
     const char *result_disk;
     struct job_test *tests;
     size_t test_count;
+    struct job_checkpoint *checkpoints; /* sorted by name */
+    size_t checkpoint_count;
+    struct job_workflow workflow;
     struct pool pool; /* private */
 };
 
