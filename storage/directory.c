@@ -9,7 +9,8 @@
 #define FORMAT_TEXT "thaw store 1\n"
 #define FORMAT_MAX  256
 
-static const char *const folders[] = {"cache", "damaged", "manifests", "packs", "tags", "tmp"};
+static const char *const folders[] = {"blobs",     "cache", "damaged", "incoming",
+                                      "manifests", "packs", "tags",    "tmp"};
 #define FOLDER_COUNT (sizeof folders / sizeof folders[0])
 
 static bool is_our_name(const char *name)
@@ -99,6 +100,8 @@ bool directory_open(const char *path, const struct store_options *options, struc
     directory->tags_folder = path_join(path, "tags");
     directory->temp_folder = path_join(path, "tmp");
     directory->damaged_folder = path_join(path, "damaged");
+    directory->blobs_folder = path_join(path, "blobs");
+    directory->incoming_folder = path_join(path, "incoming");
     directory->lock_path = path_join(path, "lock");
     directory->level = options->level;
     CHECK(pthread_mutex_init(&directory->mutex, NULL) == 0);
@@ -127,6 +130,8 @@ void directory_close(struct directory *directory)
     mem_free(directory->tags_folder);
     mem_free(directory->temp_folder);
     mem_free(directory->damaged_folder);
+    mem_free(directory->blobs_folder);
+    mem_free(directory->incoming_folder);
     mem_free(directory->lock_path);
     mem_free(directory);
 }
@@ -217,6 +222,12 @@ static bool ops_tag_get(void *context, const char *name, struct store_tag *out, 
 static bool ops_tag_names(void *context, struct name_list *out, struct err *err)
 {
     return directory_tag_names(context, out, err);
+}
+
+struct directory *directory_of(struct store *store)
+{
+    CHECK(store->ops == &directory_ops);
+    return store->context;
 }
 
 const struct store_ops directory_ops = {

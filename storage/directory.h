@@ -1,21 +1,25 @@
+/* clang-format off */
 /* directory.h — a store in a local folder. Private to storage/: directory_*.c and store.c.
  *
- * | name             | what                                                                       |
- * |------------------|----------------------------------------------------------------------------|
- * | format           | "thaw store 1" LF: the folder is a store, and of which version | |
- * packs/HASH.pack  | chunks (pack.h)                                                             |
- * | manifests/ID     | a checkpoint's manifest, plain: its SHA-256 is its name | | tags/NAME | a
- * tag (tag.h), '/' in the name written as '+'                               | | tmp/             |
- * files being written: what is there while no batch is open is left over      | | damaged/ | packs
- * and manifests that fsck moved out of the way                          | | lock             |
- * flock: shared by whoever writes, from the first look at what is there to   | |                  |
- * the last rename; exclusive by gc and fsck's repair. Readers take none.      | | cache/ |
- * materialised images (image_cache.h), which may as well be elsewhere         |
+ * | name             | what                                                                     |
+ * |------------------|--------------------------------------------------------------------------|
+ * | format           | "thaw store 1" LF: the folder is a store, and of which version           |
+ * | packs/HASH.pack  | chunks (pack.h)                                                          |
+ * | manifests/ID     | a checkpoint's manifest, plain: its SHA-256 is its name                  |
+ * | tags/NAME        | a tag (tag.h), '/' in the name written as '+'                            |
+ * | blobs/HA/HASH    | a blob (blob.h), plain; HA are the hash's first two digits               |
+ * | tmp/             | files being written: what is there while no batch is open is left over   |
+ * | incoming/        | parts that are coming in (exchange.h), locked while somebody writes them |
+ * | damaged/         | packs and manifests that fsck moved out of the way                       |
+ * | lock             | flock: shared by whoever writes, from the first look at what is there to |
+ * |                  | the last rename; exclusive by gc and fsck's repair. Readers take none.   |
+ * | cache/           | materialised images (image_cache.h), which may as well be elsewhere      |
  *
  * A manifest that is pinned has a shared flock on its own file.
  *
  * A reader may find a pack gone that gc rewrote: it then lists the packs again and finds the chunk
  * in another. */
+/* clang-format on */
 #ifndef THAW_STORAGE_DIRECTORY_H
 #define THAW_STORAGE_DIRECTORY_H
 
@@ -46,6 +50,7 @@ struct cached_frame {
 
 struct directory {
     char *root, *packs_folder, *manifests_folder, *tags_folder, *temp_folder, *damaged_folder;
+    char *blobs_folder, *incoming_folder; /* made when first needed */
     char *lock_path;
     int level;
     pthread_mutex_t mutex;
@@ -70,6 +75,8 @@ bool directory_open(const char *path, const struct store_options *options, struc
                     struct err *err);
 void directory_close(struct directory *directory);
 extern const struct store_ops directory_ops;
+/* The directory behind a store: all stores are, today. */
+struct directory *directory_of(struct store *store);
 
 /* ---- packs (directory_chunks.c) ---- */
 

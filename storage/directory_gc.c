@@ -258,7 +258,17 @@ static bool remove_manifests(struct gc *gc, bool *again, struct err *err)
     return folder_sync(gc->directory->manifests_folder, err);
 }
 
-static bool remove_leftovers(struct gc *gc, bool dry_run, struct err *err)
+static bool remove_leftover(const char *folder, const char *name, struct err *err)
+{
+    char *path = path_join(folder, name);
+    bool ok = file_remove(path, err);
+
+    mem_free(path);
+    return ok;
+}
+
+/* Files in tmp/: while no batch is open they are nobody's. */
+static bool remove_temporary(struct gc *gc, bool dry_run, struct err *err)
 {
     struct name_list names;
     bool ok = true;
@@ -266,9 +276,31 @@ static bool remove_leftovers(struct gc *gc, bool dry_run, struct err *err)
     if (!folder_list(gc->directory->temp_folder, &names, err))
         return false;
     gc->report.leftovers_removed += names.count;
-    for (size_t i = 0; ok && !dry_run && i < names.count; i++) {
-        char *path = path_join(gc->directory->temp_folder, names.names[i]);
-        ok = file_remove(path, err);
+    for (size_t i = 0; ok && !dry_run && i < names.count; i++)
+        ok = remove_leftover(gc->directory->temp_folder, names.names[i], err);
+    name_list_release(&names);
+    return ok;
+}
+
+/* Parts that were coming in and that nobody writes now, which a lock on each would show. */
+static bool remove_incoming(struct gc *gc, bool dry_run, struct err *err)
+{
+    struct name_list names;
+    bool ok = true;
+
+    if (!file_exists(gc->directory->incoming_folder))
+        return true;
+    if (!folder_list(gc->directory->incoming_folder, &names, err))
+        return false;
+    for (size_t i = 0; ok && i < names.count; i++) {
+        char *path = path_join(gc->directory->incoming_folder, names.names[i]);
+        struct file_lock lock = FILE_LOCK_INIT;
+        struct err held = ERR_INIT;
+        if (file_lock(&lock, path, true, false, &held)) {
+            gc->report.leftovers_removed++;
+            ok = dry_run || file_remove(path, err);
+            file_unlock(&lock);
+        }
         mem_free(path);
     }
     name_list_release(&names);
@@ -338,7 +370,8 @@ static bool collect(struct gc *gc, bool dry_run, bool *again, struct err *err)
 
     *again = false;
     if (!directory_list_packs(gc->directory, err) || !choose_manifests(gc, err) ||
-        !mark_all(gc, err) || !remove_leftovers(gc, dry_run, err))
+        !mark_all(gc, err) || !remove_temporary(gc, dry_run, err) ||
+        !remove_incoming(gc, dry_run, err))
         return false;
     count = make_plans(gc, &plans);
     count_manifests(gc);

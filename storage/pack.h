@@ -1,17 +1,19 @@
+/* clang-format off */
 /* pack.h — many chunks in one file, with an index. Written once, never changed.
  *
- * | offset        | size        | what |
- * |---------------|-------------|--------------------------------------------------------------------------|
- * | 0             | 8           | sentinel: 0x89 "TPK" CR LF 0x1a LF | | 8             | 4 |
- * version, PACK_VERSION                                                    | | 12            | 4 |
- * zero                                                                     | | 16            | … |
- * zstd frames, one after the other (frame.h)                               | | index offset  | 40 x
- * chunks | index: hash (32), bytes (4), number of its base or 0xffffffff (4)        | | then | 16 x
- * frames | offset in the file (8), compressed bytes (4), number of its first chunk (4) | | then |
- * 32 x bases  | hashes of chunks, here or in other packs                                 | | end -
- * 64      | 8           | "thawpidx" | | end - 56      | 4, 4, 4, 4  | version, count of chunks, of
- * frames, of bases                            | | end - 40      | 8           | index offset | |
- * end - 32      | 32          | SHA-256 of everything from the index offset to here |
+ * | offset       | size        | what                                                            |
+ * |--------------|-------------|-----------------------------------------------------------------|
+ * | 0            | 8           | sentinel: 0x89 "TPK" CR LF 0x1a LF                              |
+ * | 8            | 4           | version, PACK_VERSION                                           |
+ * | 12           | 4           | zero                                                            |
+ * | 16           | ...         | zstd frames, one after the other (frame.h)                      |
+ * | index offset | 40 x chunks | index: hash (32), bytes (4), number of its base or 0xffffffff   |
+ * | then         | 16 x frames | offset in the file (8), compressed bytes (4), first chunk (4)   |
+ * | then         | 32 x bases  | hashes of chunks, here or in other packs                        |
+ * | end - 64     | 8           | "thawpidx"                                                      |
+ * | end - 56     | 4, 4, 4, 4  | version, count of chunks, of frames, of bases                   |
+ * | end - 40     | 8           | index offset                                                    |
+ * | end - 32     | 32          | SHA-256 of everything from the index offset to here             |
  *
  * All numbers are little-endian. A pack's file name is that last hash in hex and ".pack". Index and
  * file are one file, so that there is one thing to flush and nothing to disagree. Chunks stand in
@@ -21,6 +23,7 @@
  *
  * Every chunk of a delta frame has a base, no chunk of any other frame has one. A base is not
  * itself a delta. */
+/* clang-format on */
 #ifndef THAW_STORAGE_PACK_H
 #define THAW_STORAGE_PACK_H
 
