@@ -21,5 +21,7 @@ int command_attrs(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_completion(int argc, char **argv);
+/* All commands of the farm: hands over to `thaw-farm`, beside this program. */
+int command_farm(int argc, char **argv);
 
 #endif

@@ -15,6 +15,7 @@ const struct command commands[] = {
     {"attrs", "the reference of all schemas and their attributes", command_attrs},
     {"export", "write a checkpoint as one .thaw file", command_export},
     {"import", "read a .thaw file into the store", command_import},
+    {"jobs", "check a job file, and show what it would run", command_farm},
     {"completion", "print the shell completion script", command_completion},
 };
 const size_t command_count = sizeof commands / sizeof commands[0];

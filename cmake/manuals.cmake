@@ -23,6 +23,11 @@ endif()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/main.c)
 file(STRINGS ${CMAKE_SOURCE_DIR}/cli/main.c rows REGEX "^    {\"[a-z]+\", \"")
 set(pages)
+# The farm's commands say what they do themselves: `thaw` hands over to the program beside it.
+set(programs thaw)
+if(TARGET thaw-farm)
+  list(APPEND programs thaw-farm)
+endif()
 foreach(row "{\"thaw\"" ${rows})
   string(REGEX MATCH "{\"([a-z]+)\"" unused "${row}")
   set(command ${CMAKE_MATCH_1})
@@ -34,7 +39,7 @@ foreach(row "{\"thaw\"" ${rows})
   add_custom_command(OUTPUT ${page}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/man/man1
     COMMAND ${CMAKE_SOURCE_DIR}/cmake/manual ${HELP2MAN} $<TARGET_FILE:thaw> ${command} ${page}
-    DEPENDS thaw ${CMAKE_SOURCE_DIR}/cmake/manual ${CMAKE_SOURCE_DIR}/cmake/manual.h2m VERBATIM)
+    DEPENDS ${programs} ${CMAKE_SOURCE_DIR}/cmake/manual ${CMAKE_SOURCE_DIR}/cmake/manual.h2m VERBATIM)
   list(APPEND pages ${page})
 endforeach()
 add_custom_target(manuals ALL DEPENDS ${pages})

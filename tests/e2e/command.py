@@ -66,7 +66,8 @@ class Case(unittest.TestCase):
 
 
 class Usage(Case):
-    COMMANDS = ("boot run shell ls show diff tag rm gc fsck attrs export import completion").split()
+    COMMANDS = ("boot run shell ls show diff tag rm gc fsck attrs export import jobs "
+                "completion").split()
 
     def test_every_command_helps_with_an_example(self):
         listed = self.thaw("--help").stdout

@@ -17,7 +17,8 @@ SUITES = HERE.parent / "suites"
 BUILD = HERE.parents[2] / "build" / "release"
 THAW = os.environ.setdefault("THAW", str(BUILD / "thaw"))
 GUESTS = pathlib.Path(os.environ.setdefault("THAW_GUESTS", str(BUILD / "guests")))
-COMMANDS = ("boot run shell ls show diff tag rm gc fsck attrs export import completion").split()
+COMMANDS = ("boot run shell ls show diff tag rm gc fsck attrs export import jobs "
+            "completion").split()
 
 PASS, FAIL, USAGE, INFRA, TIMEOUT = range(5)
 
