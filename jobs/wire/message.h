@@ -38,7 +38,7 @@
 #define MESSAGE_MAJOR 1
 #define MESSAGE_MINOR 0
 
-#define MESSAGE_BYTES_MAX     65536
+#define MESSAGE_BYTES_MAX     65280 /* 64 KiB with what seal.h puts around it */
 #define MESSAGE_NAME_MAX      64  /* bytes of an agent's name, a tag, an architecture, a version */
 #define MESSAGE_TEXT_MAX      512 /* bytes of a reason or a sentence */
 #define MESSAGE_TOKEN_MAX     128
