@@ -186,30 +186,42 @@ static void check_manifest(struct fsck *fsck, const struct hash *id)
 
     name_checkpoint(fsck, id, name, sizeof name);
     fsck->checkpoint = name;
+    if (!directory_manifest_get(fsck->directory, id, &manifest, &why) &&
+        why.kind == ERR_NOT_FOUND) {
+        buf_release(&manifest);
+        return; /* removed since it was listed */
+    }
     fsck->report.manifests++;
-    if (!directory_manifest_get(fsck->directory, id, &manifest, &why) ||
-        !walk_manifest(&walk, buf_span(&manifest), &why))
+    if (why.kind != ERR_NONE || !walk_manifest(&walk, buf_span(&manifest), &why))
         finding(fsck, why.kind, "%s cannot be thawed: %s", name, why.text);
     buf_release(&manifest);
 }
 
-static bool check_manifests(struct fsck *fsck, struct err *err)
+static void check_manifests(struct fsck *fsck, const struct name_list *names)
 {
-    struct name_list names;
-
-    if (!folder_list(fsck->directory->manifests_folder, &names, err))
-        return false;
-    for (size_t i = 0; i < names.count; i++) {
+    for (size_t i = 0; i < names->count; i++) {
         struct err ignored = ERR_INIT;
         struct hash id;
-        if (hash_parse(names.names[i], &id, &ignored))
+        if (hash_parse(names->names[i], &id, &ignored))
             check_manifest(fsck, &id);
         else
             finding(fsck, ERR_NONE, "%s/%s is not a manifest: nothing reads it",
-                    fsck->directory->manifests_folder, names.names[i]);
+                    fsck->directory->manifests_folder, names->names[i]);
     }
-    name_list_release(&names);
-    return true;
+}
+
+/* It was removed, or moved to another checkpoint, since it was read. */
+static bool tag_is_changed(struct fsck *fsck, const char *name, const struct hash *checkpoint)
+{
+    struct err why = ERR_INIT;
+    struct store_tag now;
+    bool same;
+
+    if (!directory_tag_get(fsck->directory, name, &now, &why))
+        return why.kind == ERR_NOT_FOUND;
+    same = hash_equal(&now.checkpoint, checkpoint);
+    store_tag_release(&now);
+    return !same;
 }
 
 static void check_tag(struct fsck *fsck, const char *name)
@@ -228,11 +240,12 @@ static void check_tag(struct fsck *fsck, const char *name)
     if (file_exists(path)) {
         fsck->tags.items[fsck->tags.count++] = tag;
     } else {
-        finding(
-            fsck, ERR_NOT_FOUND,
-            "tag %s names checkpoint %s, which is not in the store: import or freeze it again, or "
-            "remove the tag",
-            name, hash_hex(&tag.checkpoint).text);
+        if (!tag_is_changed(fsck, name, &tag.checkpoint))
+            finding(fsck, ERR_NOT_FOUND,
+                    "tag %s names checkpoint %s, which is not in the store: import or freeze it "
+                    "again, or "
+                    "remove the tag",
+                    name, hash_hex(&tag.checkpoint).text);
         store_tag_release(&tag);
     }
     mem_free(path);
@@ -359,13 +372,22 @@ static bool repair_manifests(struct fsck *fsck, struct err *err)
 
 /* ---- the whole ---- */
 
+/* Others may be writing. The manifests are listed before the packs: what one of them needs was
+ * there before it. */
 static bool check_all(struct fsck *fsck, struct err *err)
 {
-    if (!directory_list_packs(fsck->directory, err) || !check_packs(fsck, err) ||
-        !check_tags(fsck, err) || !check_manifests(fsck, err))
+    struct name_list manifests;
+    bool ok;
+
+    if (!folder_list(fsck->directory->manifests_folder, &manifests, err))
         return false;
-    if (!fsck->options->repair)
-        return true;
+    ok = directory_list_packs(fsck->directory, err) && check_packs(fsck, err) &&
+         check_tags(fsck, err);
+    if (ok)
+        check_manifests(fsck, &manifests);
+    name_list_release(&manifests);
+    if (!ok || !fsck->options->repair)
+        return ok;
     return repair_manifests(fsck, err) && (fsck->damaged_count == 0 || repair_packs(fsck, err));
 }
 

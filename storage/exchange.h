@@ -2,7 +2,8 @@
  * manifests of checkpoints, blobs.
  *
  * The receiving side believes nothing: a blob and a manifest must have the hash they are named by,
- * a pack's index must, and every chunk in the pack must have its own. */
+ * a pack's index must, and every chunk must have its own. A delta is checked when its pack comes if
+ * what it is a delta of is here, else when the manifest comes that needs it. */
 #ifndef THAW_STORAGE_EXCHANGE_H
 #define THAW_STORAGE_EXCHANGE_H
 
@@ -47,6 +48,8 @@ uint64_t intake_size(const struct intake *intake);
 bool intake_add(struct intake *intake, struct span bytes, struct err *err);
 /* Forgets what came so far. */
 bool intake_restart(struct intake *intake, struct err *err);
+/* True unless it is a pack with deltas of chunks that are not here: better commit others first. */
+bool intake_is_checkable(const struct intake *intake);
 /* Checks it and puts it in its place; what does not hold (ERR_CORRUPT) is thrown away. A manifest
  * whose chunks are not all in the store is refused (ERR_NOT_FOUND). Frees the intake. */
 bool intake_commit(struct intake *intake, struct err *err);

@@ -2,6 +2,7 @@
 #include "storage/base/manifest.h"
 #include "storage/directory.h"
 #include "storage/exchange_place.h"
+#include "storage/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,42 +173,142 @@ static bool check_chunks(const struct frame *frame, const struct pack *pack, str
     return true;
 }
 
-/* Deltas are of chunks that may come in a pack after this one: those are checked, as every chunk
- * is, when they are read. */
 static bool is_delta(const struct frame *frame)
 {
     return frame->count != 0 && !hash_is_zero(&frame->chunks[0].base);
 }
 
-static bool check_pack(const struct intake *intake, struct err *err)
+static bool bases_are_here(struct directory *directory, const struct frame *frame)
 {
-    struct directory *directory = directory_of(intake->store);
-    struct directory_decoder *decoder;
-    struct pack *pack;
-    bool ok = pack_open(directory->incoming_folder, intake->name, &pack, err);
+    struct pack_chunk base;
+
+    for (size_t i = 0; i < frame->count; i++)
+        if (!directory_find(directory, &frame->chunks[i].base, &base))
+            return false;
+    return true;
+}
+
+/* The frames with deltas, or those without. Deltas of chunks that are not here are passed over. */
+static bool check_frames(struct directory *directory, const struct pack *pack, bool deltas,
+                         struct err *err)
+{
+    struct directory_decoder *decoder = directory_take_decoder(directory);
+    bool ok = true;
     size_t size;
 
-    if (!ok)
-        return false;
-    decoder = directory_take_decoder(directory);
     for (uint32_t f = 0; ok && f < pack_frame_count(pack); f++) {
-        decoder->frame.prefix_size = 0;
         ok = pack_read(pack, f, decoder->packed, &size, &decoder->frame, err);
-        if (!ok || is_delta(&decoder->frame))
+        if (!ok || is_delta(&decoder->frame) != deltas ||
+            (deltas && !bases_are_here(directory, &decoder->frame)))
             continue;
-        ok = (frame_decode(decoder->coder, (struct span){decoder->packed, size}, &decoder->frame,
-                           err) ||
-              err_wrap(err, "%s", intake->name)) &&
+        ok = directory_read_frame(directory, pack, f, decoder, err) &&
              check_chunks(&decoder->frame, pack, err);
     }
     directory_give_decoder(directory, decoder);
+    return ok;
+}
+
+static bool check_pack(const struct intake *intake, struct err *err)
+{
+    struct directory *directory = directory_of(intake->store);
+    struct pack *pack;
+    bool ok;
+
+    if (!pack_open(directory->incoming_folder, intake->name, &pack, err))
+        return false;
+    ok = check_frames(directory, pack, false, err);
     pack_close(pack);
     return ok;
 }
 
-/* By a batch, which looks that all chunks are there. */
+/* A pack's deltas may be of chunks of its own, so they are checked when it is in its place. */
+static bool check_deltas(const struct intake *intake, struct err *err)
+{
+    struct directory *directory = directory_of(intake->store);
+    struct pack *pack;
+    bool ok;
+
+    if (!directory_list_packs(directory, err) ||
+        !pack_open(directory->packs_folder, intake->name, &pack, err))
+        return false;
+    ok = check_frames(directory, pack, true, err);
+    if (!ok && err->kind == ERR_CORRUPT)
+        (void)unlink(pack_path(pack));
+    pack_close(pack);
+    return ok;
+}
+
+bool intake_is_checkable(const struct intake *intake)
+{
+    struct directory *directory = directory_of(intake->store);
+    struct hash_map own = {0};
+    struct err ignored = ERR_INIT;
+    struct pack_chunk found;
+    struct pack *pack;
+    struct hash id, base;
+    bool ok = true;
+
+    if (intake->kind != EXCHANGE_PACK ||
+        !pack_open(directory->incoming_folder, intake->name, &pack, &ignored))
+        return true;
+    for (uint32_t i = 0; i < pack_chunk_count(pack); i++) {
+        pack_chunk_ids(pack, i, &id, &base);
+        (void)hash_map_add(&own, &id, NULL);
+    }
+    for (uint32_t i = 0; ok && i < pack_chunk_count(pack); i++) {
+        pack_chunk_ids(pack, i, &id, &base);
+        ok = hash_is_zero(&base) || hash_map_has(&own, &base) ||
+             directory_find(directory, &base, &found);
+    }
+    hash_map_release(&own);
+    pack_close(pack);
+    return ok;
+}
+
+/* A pack with a delta that does not give what it is named by goes away whole, so that it can be
+ * fetched again. */
+static void move_away(struct directory *directory, const struct hash *id)
+{
+    struct err ignored = ERR_INIT;
+    const struct pack *pack;
+    uint32_t index;
+    char *to;
+
+    if (!directory_preferred(directory, id, &pack, &index))
+        return;
+    to = path_join(directory->damaged_folder, pack_name(pack));
+    if (folder_make(directory->damaged_folder, &ignored))
+        (void)rename(pack_path(pack), to);
+    (void)directory_list_packs(directory, &ignored);
+    mem_free(to);
+}
+
+static enum walk_answer read_chunk(void *context, const struct walk_place *place,
+                                   const struct hash *id, struct err *err)
+{
+    struct directory *directory = context;
+    struct buf bytes = BUF_INIT(STORE_CHUNK_MAX);
+    bool ok = directory_get(directory, id, &bytes, err);
+
+    buf_release(&bytes);
+    if (ok)
+        return WALK_DOWN;
+    if (err->kind == ERR_CORRUPT)
+        move_away(directory, id);
+    err_wrap(err, "%s", walk_place_text(place).text);
+    return WALK_STOP;
+}
+
+static bool read_node(void *context, const struct hash *id, struct buf *out, struct err *err)
+{
+    return directory_get(context, id, out, err);
+}
+
+/* By a batch, which looks that all chunks are there. Each is read once before: deltas were not yet
+ * checked. */
 static bool commit_manifest(struct intake *intake, struct err *err)
 {
+    const struct walk walk = {read_chunk, read_node, directory_of(intake->store)};
     struct buf manifest = BUF_INIT(MANIFEST_BYTES_MAX);
     struct store_commit commit = {.from_elsewhere = true};
     struct store_batch *batch;
@@ -216,7 +317,11 @@ static bool commit_manifest(struct intake *intake, struct err *err)
 
     if (ok) {
         commit.manifest = buf_span(&manifest);
-        ok = store_batch_commit(batch, &commit, NULL, err);
+        ok = walk_manifest(&walk, commit.manifest, err);
+        if (ok)
+            ok = store_batch_commit(batch, &commit, NULL, err);
+        else
+            store_batch_abort(batch);
     }
     buf_release(&manifest);
     (void)unlink(intake->path);
@@ -264,7 +369,8 @@ bool intake_commit(struct intake *intake, struct err *err)
     if (intake->kind == EXCHANGE_MANIFEST)
         ok = commit_manifest(intake, err);
     else
-        ok = move_in_locked(intake, err);
+        ok = move_in_locked(intake, err) &&
+             (intake->kind != EXCHANGE_PACK || check_deltas(intake, err));
     if (ok)
         intake_pause(intake);
     else

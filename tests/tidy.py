@@ -48,8 +48,10 @@ SIMULATOR = ["sim/core", "sim/hart", "sim/device", "sim/board", "storage/base"]
 EVERYTHING = list(ARROWS)
 TEST_ARROWS = {
     "tests/storage/base": ["storage/base"],
+    "tests/storage/remote": ["storage/remote", "storage", "storage/base"],
     "tests/storage": ["storage", "storage/base"],
     "tests/sim": SIMULATOR,
+    "tests/jobs/wire": ["jobs/wire", "jobs", "storage/base"],
     "tests/jobs": ["jobs", "storage/base"],
     "tests": EVERYTHING,  # agent, cli, e2e, fuzz, bench, support, tools on the host
 }
