@@ -99,7 +99,9 @@ static struct runner_test runner_test_of(const struct running *running,
                                 .wall_ms_max = test->limits.wall_ms,
                                 .no_wait = test->elf != NULL,
                                 .seed = test->has_seed ? &test->seed : NULL,
-                                .payload = buf_span(&running->payload),
+                                .payload = running->options->payload.size != 0
+                                               ? running->options->payload
+                                               : buf_span(&running->payload),
                                 .any_monitor = test->monitor_count != 0,
                                 .monitors = test->monitors,
                                 .monitor_count = test->monitor_count,
@@ -124,11 +126,14 @@ static bool run_prepared(struct running *running, struct err *err)
     struct console_step halt;
     struct runner_test test;
 
-    if (running->test->payload_count != 0 &&
+    if (running->options->payload.size == 0 && running->test->payload_count != 0 &&
         !payload_from_host(running->test->payload, running->test->payload_count, &running->payload,
                            err))
         return err_wrap(err, "payload");
     if (!plan_of(running, &plan, &halt, err) || !change_disks(running, err))
+        return false;
+    if (running->test->quantum != 0 &&
+        !machine_set_quantum(running->session->machine, running->test->quantum, err))
         return false;
     test = runner_test_of(running, &plan);
     return runner_run(running->session, &test, running->options->watch, &running->out->run, err) &&

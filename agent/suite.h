@@ -24,6 +24,7 @@ struct suite_options {
     const char *checkpoint;     /* for tests that name none; NULL: there must be none such */
     const char *results_folder; /* takes <folder>/<test name>/…; NULL: results are not kept */
     bool digest;
+    struct span payload; /* a tar (payload.h) instead of the test's paths; size 0: those */
     /* Before and after each test; both may be NULL. */
     void (*begin)(void *context, const struct job_test *test);
     void (*end)(void *context, const struct suite_outcome *result);

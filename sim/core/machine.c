@@ -361,6 +361,17 @@ const struct machine_config *machine_config(const struct machine *machine)
     return machine->objects[0]->config;
 }
 
+bool machine_set_quantum(struct machine *machine, uint64_t cycles, struct err *err)
+{
+    struct machine_config changed = *machine_config(machine);
+
+    changed.quantum = cycles;
+    if (!check_config(&changed, err))
+        return false;
+    memcpy(machine->objects[0]->config, &changed, sizeof changed);
+    return true;
+}
+
 bool machine_input(struct machine *machine, struct object *object, const char *kind,
                    struct span bytes, size_t *taken, struct err *err)
 {

@@ -29,15 +29,15 @@ struct machine_config {
 };
 
 struct machine_state {
-    uint64_t round_start;   /* cycles */
+    uint64_t round_start; /* cycles */
     /* cycles; fixed when the round begins, may shrink to a nearer deadline */
     uint64_t round_end;
-    uint64_t instructions;  /* executed by all harts since reset; guests cannot write it */
+    uint64_t instructions; /* executed by all harts since reset; guests cannot write it */
     /* whose turn it is: index among the harts; their count between rounds */
     uint32_t turn;
-    uint8_t halted;         /* 0 running, 1 powered off or test finished, 2 asked for reboot */
+    uint8_t halted; /* 0 running, 1 powered off or test finished, 2 asked for reboot */
     uint8_t unused[3];
-    uint64_t exit_code;     /* when halted: 0 pass; the guest's own number otherwise */
+    uint64_t exit_code; /* when halted: 0 pass; the guest's own number otherwise */
 };
 
 /* What the machine tells the host. All callbacks may be NULL; none may call back into the machine
@@ -135,6 +135,9 @@ uint64_t machine_cycle(const struct machine *machine);
 uint64_t machine_virtual_ns(const struct machine *machine);
 uint64_t machine_instructions(const struct machine *machine);
 const struct machine_config *machine_config(const struct machine *machine);
+/* From the next round on harts take turns of so many cycles: how a test varies the interleaving of
+ * a thawed machine. Part of the state id, like all configuration. ERR_INVALID for too few. */
+bool machine_set_quantum(struct machine *machine, uint64_t cycles, struct err *err);
 static inline void machine_deadline_changed(struct machine *machine)
 {
     machine->deadline_changed = true;
