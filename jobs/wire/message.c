@@ -1,5 +1,6 @@
 #include "jobs/wire/message.h"
 
+#include "jobs/utf8.h"
 #include "jobs/wire/message_fields.h"
 #include "storage/base/check.h"
 
@@ -152,16 +153,14 @@ bool message_decode(struct span bytes, struct message *out, struct err *err)
     return true;
 }
 
-/* At most `max` bytes of `text`, no character cut in two. */
+/* As much of `text` as is UTF-8, at most `max` bytes, no character cut in two. */
 static struct span cut_text(const char *text, size_t max)
 {
     struct span span = span_of_text(text);
 
-    if (span.size <= max)
-        return span;
-    span.size = max;
-    while (span.size > 0 && (span.data[span.size] & 0xc0) == 0x80)
-        span.size--;
+    if (span.size > max)
+        span.size = max;
+    span.size = utf8_valid_size(span);
     return span;
 }
 

@@ -1,3 +1,4 @@
+#include "jobs/utf8.h"
 #include "jobs/wire/message_fields.h"
 #include "storage/base/check.h"
 
@@ -102,6 +103,8 @@ static bool write_text(const char *key, struct span text, size_t max, struct cbo
         return writer_fail(writer, ERR_TOO_BIG, key, "is longer than a message has room for");
     if (text.size != 0 && memchr(text.data, 0, text.size) != NULL)
         return writer_fail(writer, ERR_INVALID, key, "has a NUL character in it");
+    if (utf8_valid_size(text) != text.size)
+        return writer_fail(writer, ERR_INVALID, key, "is not UTF-8");
     cbor_write_text_span(writer, text);
     return writer->ok;
 }
