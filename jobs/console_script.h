@@ -8,23 +8,25 @@
  *     console_script_start(script, machine_instructions(m));
  *     until console_script_result(script):
  *         give console_script_typed() to the guest, then console_script_take() what it took
- *         run the machine to console_script_deadline(), stopping when it puts something out that
- * changes the script: host.console: if (console_script_put(script, bytes, now)) machine_stop(m);
- *         console_script_advance(script, now);   or _halt() when it has stopped for good, _idle()
- * when nothing goes on
+ *         run the machine to console_script_deadline(), stopping when it puts something out
+ *             that changes the script: if (console_script_put(script, bytes, now)) machine_stop(m)
+ *         console_script_advance(script, now), or _halt() when it has stopped for good, or
+ *             _idle() when nothing goes on
  *
  * States: each step is waiting or done; they are done in order.
- * | step       | done when                                                     | otherwise |
- * |------------|---------------------------------------------------------------|-----------------------------------|
- * | SEND       | at once: its bytes are queued                                 | | | EXPECT     |
- * the pattern matches output that came after the last step      | timeout after `instructions` | |
- * EXPECT_NOT | `instructions` have passed without a match; 0: at once, and   | fail at a match | |
- * | the pattern stays forbidden to the end of the script          | | | WAIT       | `instructions`
- * have passed                                    |                                   | | COMMAND |
- * its exit status has come, and all its checks hold             | fail; timeout | | HALT       |
- * the machine has powered off (with `check.exit_status`)        | fail on another; timeout | After
- * the last step the result is a pass. Patterns see text as console_filter.h makes it, and are those
- * of pattern.h. A command waits for the prompt first, unless the guest is at it. */
+ * | step       | done when                                             | otherwise                    |
+ * |------------|-------------------------------------------------------|------------------------------|
+ * | SEND       | at once: its bytes are queued                         |                              |
+ * | EXPECT     | the pattern matches output that came after the last   | timeout after `instructions` |
+ * |            | step                                                  |                              |
+ * | EXPECT_NOT | `instructions` have passed without a match; 0: at     | fail at a match              |
+ * |            | once, and the pattern stays forbidden to the end      |                              |
+ * | WAIT       | `instructions` have passed                            |                              |
+ * | COMMAND    | its exit status has come, and all its checks hold     | fail; timeout                |
+ * | HALT       | the machine has powered off (with `check.exit_status`)| fail on another; timeout     |
+ *
+ * After the last step the result is a pass. Patterns see text as console_filter.h makes it, and are
+ * those of pattern.h. A command waits for the prompt first, unless the guest is at it. */
 #ifndef THAW_JOBS_CONSOLE_SCRIPT_H
 #define THAW_JOBS_CONSOLE_SCRIPT_H
 

@@ -1,20 +1,21 @@
 /* bundle.h — a checkpoint and all it needs in one file, FILE.thaw: what people hand to each other.
  *
- * | offset   | size | what |
- * |----------|------|---------------------------------------------------------------------------------------|
- * | 0        | 8    | sentinel: 0x89 "THW" CR LF 0x1a LF | | 8        | 4    | version,
- * BUNDLE_VERSION                                                               | | 12       | 4 |
- * zero                                                                                  | | 16 | …
- * | records, each: type (4), bytes of its payload (4), payload                            | | end -
- * 32 | 32   | SHA-256 of everything before |
+ * | offset   | size | what                                                        |
+ * |----------|------|-------------------------------------------------------------|
+ * | 0        | 8    | sentinel: 0x89 "THW" CR LF 0x1a LF                          |
+ * | 8        | 4    | version, BUNDLE_VERSION                                     |
+ * | 12       | 4    | zero                                                        |
+ * | 16       | ...  | records, each: type (4), bytes of its payload (4), payload  |
+ * | end - 32 | 32   | SHA-256 of everything before                                |
  *
- * | type | record   | payload |
- * |------|----------|--------------------------------------------------------------------------------------|
- * | 1    | manifest | the manifest (manifest.h), plain; the first record, once | | 2    | blob | 1
- * if more of this blob follows, else 0 (4), bytes of the name (4), plain bytes (4),   | |      | |
- * name, one zstd frame. Blobs stand in the order of their names                        | | 3    |
- * frame    | count of chunks (4), for each its hash (32) and bytes (4), one zstd frame of all     |
- * | 4    | end      | count of all chunks (8); the last record, once |
+ * | type | record   | payload                                                                |
+ * |------|----------|------------------------------------------------------------------------|
+ * | 1    | manifest | the manifest (manifest.h), plain; the first record, once               |
+ * | 2    | blob     | 1 if more of this blob follows, else 0 (4), bytes of the name (4),     |
+ * |      |          | plain bytes (4), name, one zstd frame. In the order of their names     |
+ * | 3    | frame    | count of chunks (4), for each its hash (32) and bytes (4), one zstd    |
+ * |      |          | frame of all                                                           |
+ * | 4    | end      | count of all chunks (8); the last record, once                         |
  *
  * Numbers are little-endian. Nothing refers to anything outside: no deltas, no base. Chunks stand
  * in the order of their first place in the manifest's images, each once, so equal checkpoints make

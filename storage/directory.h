@@ -1,4 +1,3 @@
-/* clang-format off */
 /* directory.h — a store in a local folder. Private to storage/: directory_*.c and store.c.
  *
  * | name             | what                                                                     |
@@ -19,7 +18,6 @@
  *
  * A reader may find a pack gone that gc rewrote: it then lists the packs again and finds the chunk
  * in another. */
-/* clang-format on */
 #ifndef THAW_STORAGE_DIRECTORY_H
 #define THAW_STORAGE_DIRECTORY_H
 

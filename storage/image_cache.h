@@ -2,12 +2,13 @@
  * milliseconds.
  *
  * One sparse file an image, ROOT-SIZE.image (root in hex, size in decimal):
- * | offset             | size            | what |
- * |--------------------|-----------------|-------------------------------------------------------------------|
- * | 0                  | image size      | the image; chunks of zeros are holes | | image size | 32
- * x hashes     | the flat tree (image_tree.h), then zeros up to the trailer        | | end - 4096
- * | 4096            | trailer: "thawimg" LF, version (4), zero (4), size (8), hashes (8),  | | | |
- * root (32), boot id (16), SHA-256 of the 80 bytes before, zeros    |
+ * | offset             | size        | what                                                      |
+ * |--------------------|-------------|-----------------------------------------------------------|
+ * | 0                  | image size  | the image; chunks of zeros are holes                      |
+ * | image size         | 32 x hashes | the flat tree (image_tree.h), zeros up to the trailer     |
+ * | end - 4096         | 4096        | trailer: "thawimg" LF, version (4), zero (4), size (8),   |
+ * |                    |             | hashes (8), root (32), boot id (16), SHA-256 of the 80    |
+ * |                    |             | bytes before, zeros                                       |
  *
  * A file is built beside its place and renamed when it is whole. It is not flushed to the disk: one
  * that was written under another boot of the host (boot id) is built anew, as power may have failed

@@ -1,4 +1,3 @@
-/* clang-format off */
 /* pack.h — many chunks in one file, with an index. Written once, never changed.
  *
  * | offset       | size        | what                                                            |
@@ -23,7 +22,6 @@
  *
  * Every chunk of a delta frame has a base, no chunk of any other frame has one. A base is not
  * itself a delta. */
-/* clang-format on */
 #ifndef THAW_STORAGE_PACK_H
 #define THAW_STORAGE_PACK_H
 
