@@ -1,6 +1,7 @@
 #include "jobs/job_file.h"
 
 #include "jobs/console_command.h"
+#include "jobs/job_keys.h"
 #include "jobs/job_steps.h"
 #include "jobs/machine_device.h"
 #include "jobs/paths.h"
@@ -27,7 +28,7 @@ static const char *name_of_path(const char *path, struct pool *pool)
 }
 
 /* Names end up in file names, XML and tables. */
-static void check_name(struct yaml *yaml, const struct yaml_node *node, const char *name)
+void job_name_check(struct yaml *yaml, const struct yaml_node *node, const char *name)
 {
     if (name[0] == '\0' || strlen(name) > JOB_NAME_MAX)
         yaml_error(yaml, node, "a name has 1 to %d bytes", JOB_NAME_MAX);
@@ -82,15 +83,14 @@ static void read_disks(struct yaml_map *map, const struct path_reader *reader,
     }
 }
 
-static void read_results(struct yaml_map *map, struct job_test *test)
+void job_results_read(struct yaml_map *map, const char *key, struct job_test *test)
 {
-    yaml_get_texts(map, "results", JOB_RESULTS_MAX, &test->results, &test->result_count);
+    yaml_get_texts(map, key, JOB_RESULTS_MAX, &test->results, &test->result_count);
     for (size_t i = 0; i < test->result_count; i++) {
         struct err err = ERR_INIT;
 
         if (test->results[i][0] == '\0' || !console_command_check(test->results[i], &err))
-            yaml_error(map->yaml, yaml_map_find(map, "results"),
-                       "`results:` are paths in the guest");
+            yaml_error(map->yaml, yaml_map_find(map, key), "`%s:` are paths in the guest", key);
     }
 }
 
@@ -103,10 +103,41 @@ static void read_common(struct yaml_map *map, const struct path_reader *reader,
     if (yaml_get_number(map, "seed", &test->seed, YAML_ANY))
         test->has_seed = true;
     read_paths(map, "payload", reader, &test->payload, &test->payload_count);
-    read_results(map, test);
+    job_results_read(map, "results", test);
     read_disks(map, reader, test);
     machine_monitors_read(map, &test->monitors, &test->monitor_count);
     yaml_get_texts(map, "tags", JOB_TAGS_MAX, &test->tags, &test->tag_count);
+}
+
+/* `${NAME}` of the test's own variables stays as it is in a path, until a job is made of it; other
+ * names are the environment's. */
+struct own_names {
+    const struct job_test *test;
+    const struct variables *others;
+    struct pool *pool;
+};
+
+static const char *own_or_other(void *context, const char *name)
+{
+    const struct own_names *names = context;
+
+    if (job_test_has_variable(names->test, name))
+        return pool_format(names->pool, "${%s}", name);
+    return names->others->get(names->others->context, name);
+}
+
+/* All keys that the suite may give for every test, and each test for itself. */
+static void read_shared(struct yaml_map *map, const struct path_reader *reader,
+                        struct job_test *test)
+{
+    struct own_names names = {test, reader->variables, yaml_pool(map->yaml)};
+    struct variables variables = {own_or_other, &names};
+    struct path_reader own = {reader->folder, &variables};
+
+    job_variables_read(map, test);
+    job_parallel_read(map, test);
+    read_common(map, &own, test);
+    job_farm_keys_read(map, test);
 }
 
 /* `expect_failure: true` with `reason:`; `skip: why`. */
@@ -149,6 +180,16 @@ static void read_work(struct yaml_map *map, const struct path_reader *reader, st
     }
 }
 
+static void read_program(struct yaml_map *map, const struct path_reader *reader,
+                         struct job_test *test)
+{
+    struct own_names names = {test, reader->variables, yaml_pool(map->yaml)};
+    struct variables variables = {own_or_other, &names};
+    struct path_reader own = {reader->folder, &variables};
+
+    read_work(map, &own, test);
+}
+
 static void read_test(struct yaml *yaml, const struct yaml_node *node,
                       const struct defaults *defaults, struct job_test *test)
 {
@@ -161,10 +202,10 @@ static void read_test(struct yaml *yaml, const struct yaml_node *node,
     if (!yaml_map_open(yaml, node, "a test", &map))
         return;
     if (yaml_map_need(&map, "name") != NULL && yaml_get_text(&map, "name", &test->name))
-        check_name(yaml, yaml_map_find(&map, "name"), test->name);
-    read_common(&map, defaults->reader, test);
+        job_name_check(yaml, yaml_map_find(&map, "name"), test->name);
+    read_shared(&map, defaults->reader, test);
     read_marks(&map, test);
-    read_work(&map, defaults->reader, test);
+    read_program(&map, defaults->reader, test);
     yaml_map_close(&map);
     /* After a misspelt key this would only repeat it. */
     if (test->step_count == 0 && test->elf == NULL && yaml_error_count(yaml) == errors)
@@ -228,6 +269,20 @@ static void read_tests(struct yaml_map *map, const struct defaults *defaults, st
         read_test(map->yaml, yaml_list_at(list, i), defaults, &file->tests[i]);
     check_unique(map->yaml, list, file);
     check_start(map, file);
+    job_needs_check(map->yaml, list, file);
+}
+
+/* `defaults:`: what a test says for itself comes before it. */
+static void read_defaults(struct yaml_map *outer, const struct path_reader *reader,
+                          struct job_test *test)
+{
+    const struct yaml_node *node = yaml_map_find(outer, "defaults");
+    struct yaml_map map;
+
+    if (node == NULL || !yaml_map_open(outer->yaml, node, "`defaults:`", &map))
+        return;
+    read_shared(&map, reader, test);
+    yaml_map_close(&map);
 }
 
 static void read_root(struct yaml_map *map, const struct path_reader *reader, struct job_file *file)
@@ -235,14 +290,19 @@ static void read_root(struct yaml_map *map, const struct path_reader *reader, st
     struct defaults defaults = {.reader = reader};
 
     defaults.test.limits = (struct test_limits){DEFAULT_INSTRUCTIONS, DEFAULT_WALL_MS};
+    defaults.test.retry_infra = JOB_RETRY_DEFAULT;
     if (yaml_get_text(map, "suite", &file->name))
-        check_name(map->yaml, yaml_map_find(map, "suite"), file->name);
+        job_name_check(map->yaml, yaml_map_find(map, "suite"), file->name);
     paths_get(map, "machine", reader, &file->machine);
     yaml_get_pattern(map, "prompt", &file->prompt);
     yaml_get_text(map, "work", &file->work);
     yaml_get_text(map, "job_disk", &file->job_disk);
     yaml_get_text(map, "result_disk", &file->result_disk);
+    job_checkpoints_read(map, reader, file);
+    job_workflow_read(map, &file->workflow);
+    job_variables_read(map, &defaults.test);
     read_common(map, reader, &defaults.test);
+    read_defaults(map, reader, &defaults.test);
     file->checkpoint = defaults.test.checkpoint;
     read_tests(map, &defaults, file);
     yaml_map_close(map);

@@ -8,23 +8,26 @@
 #include "jobs/console_script.h"
 #include "jobs/machine_file.h"
 
-#define JOB_TESTS_MAX       10000
-#define JOB_NAME_MAX        100
-#define JOB_PAYLOAD_MAX     256 /* paths of one test */
-#define JOB_RESULTS_MAX     64
-#define JOB_DISKS_MAX       8
-#define JOB_TAGS_MAX        16
-#define JOB_CHECKS_MAX      32
-#define JOB_NEEDS_MAX       64
-#define JOB_HOST_MAX        16 /* what one test asks of its host */
-#define JOB_CHECKPOINTS_MAX 256
-#define JOB_VARIABLES_MAX   64   /* of one test, those of its matrix included */
-#define JOB_VALUE_MAX       1024 /* bytes of a variable's value */
-#define JOB_AXES_MAX        16   /* keys of one map of a matrix */
-#define JOB_AXIS_VALUES_MAX 10000
-#define JOB_MATRICES_MAX    64 /* maps of one matrix */
-#define JOB_RETRY_MAX       10
-#define JOB_RETRY_DEFAULT   3
+#define JOB_TESTS_MAX        10000
+#define JOB_NAME_MAX         100
+#define JOB_PAYLOAD_MAX      256 /* paths of one test */
+#define JOB_RESULTS_MAX      64
+#define JOB_DISKS_MAX        8
+#define JOB_TAGS_MAX         16
+#define JOB_CHECKS_MAX       32
+#define JOB_NEEDS_MAX        64
+#define JOB_HOST_MAX         16 /* what one test asks of its host */
+#define JOB_CHECKPOINTS_MAX  256
+#define JOB_VARIABLES_MAX    64  /* of one test, those of its matrix included */
+#define JOB_VALUE_MAX        512 /* bytes of a variable's value */
+#define JOB_AXES_MAX         16  /* keys of one map of a matrix */
+#define JOB_AXIS_VALUES_MAX  10000
+#define JOB_MATRICES_MAX     64 /* maps of one matrix */
+#define JOB_RETRY_MAX        10
+#define JOB_RETRY_DEFAULT    3
+#define JOB_PRIORITY_DEFAULT 50
+#define JOB_RERUN_PERMILLE   10
+#define JOB_SLOWER_PERMILLE  100
 
 /* A disk of the machine that gets other content at thaw. */
 struct job_disk {

@@ -50,6 +50,35 @@ const char *job_pack_text(const struct job_guest *guest, const char *const *resu
     return text;
 }
 
+/* `export NAME=value` for every variable, a line each; NULL if there are none. */
+static const char *export_text(const struct job_test *test, struct pool *pool)
+{
+    const char *text = NULL;
+
+    for (size_t i = 0; i < test->variable_count; i++)
+        text = pool_format(pool, "%s%sexport %s=%s", text == NULL ? "" : text,
+                           text == NULL ? "" : "\n", test->variables[i].name,
+                           shell_word(test->variables[i].value, pool));
+    return text;
+}
+
+/* Commands run in a shell of their own each: all get the environment, the first the payload. */
+static void set_before(const struct job_test *test, const struct job_guest *guest, size_t first,
+                       struct console_step *steps, struct pool *pool)
+{
+    const char *exports = export_text(test, pool);
+
+    for (size_t i = 0; i < test->step_count; i++) {
+        if (steps[i].kind == CONSOLE_COMMAND)
+            steps[i].before = exports;
+    }
+    if (test->payload_count == 0)
+        return;
+    steps[first].before = job_unpack_text(guest, pool);
+    if (exports != NULL)
+        steps[first].before = pool_format(pool, "%s\n%s", exports, steps[first].before);
+}
+
 static size_t find_command(const struct console_step *steps, size_t count, bool last)
 {
     size_t found = count;
@@ -79,8 +108,7 @@ bool job_plan_make(const struct job_test *test, const struct job_guest *guest, s
                        test->name);
     if (test->step_count > 0)
         memcpy(steps, test->steps, test->step_count * sizeof *steps);
-    if (test->payload_count > 0)
-        steps[first].before = job_unpack_text(guest, pool);
+    set_before(test, guest, first, steps, pool);
     if (test->result_count > 0)
         steps[last].after = job_pack_text(guest, test->results, test->result_count, pool);
     *out = (struct console_plan){

@@ -47,6 +47,10 @@ static const struct unit duration_units[] = {
     {"s", KILO *KILO *KILO},
     {"min", 60 * KILO *KILO *KILO},
     {"h", 3600 * KILO *KILO *KILO},
+    {"d", 86400 * KILO *KILO *KILO},
+    {"day", 86400 * KILO *KILO *KILO},
+    {"days", 86400 * KILO *KILO *KILO},
+    {"weeks", 7 * 86400 * KILO *KILO *KILO},
 };
 
 #define LIST(what, units)                                                                          \
@@ -59,7 +63,7 @@ static const struct unit_list bytes =
     LIST("a size such as `4096`, `64 KiB`, `512 MiB` or `2 GiB`", byte_units);
 static const struct unit_list hertz = LIST("a frequency such as `1 GHz` or `10 MHz`", hertz_units);
 static const struct unit_list durations =
-    LIST("a duration such as `500 ms`, `30 s` or `10 min`", duration_units);
+    LIST("a duration such as `500 ms`, `30 s`, `10 min` or `30 days`", duration_units);
 
 static bool refuse(const char *text, const struct unit_list *list, struct err *err)
 {

@@ -21,7 +21,7 @@ bool units_instructions(const char *text, uint64_t *out, struct err *err);
 bool units_bytes(const char *text, uint64_t *out, struct err *err);
 /* Hz, kHz, MHz, GHz. The unit is required. */
 bool units_hertz(const char *text, uint64_t *out, struct err *err);
-/* To nanoseconds: ns, us, ms, s, min, h. The unit is required. */
+/* To nanoseconds: ns, us, ms, s, min, h, d, days, weeks. The unit is required. */
 bool units_duration_ns(const char *text, uint64_t *out, struct err *err);
 /* `2026-01-01T00:00:00Z` (or the date only) to seconds since 1970-01-01 UTC. Years 1970 to 2261:
  * what 64 bits of nanoseconds hold. */

@@ -25,7 +25,7 @@
 #define YAML_FILE_BYTES_MAX (1u << 20)
 #define YAML_DEPTH_MAX      32
 #define YAML_NODES_MAX      100000 /* aliases unfolded */
-#define YAML_ERRORS_MAX     32     /* shown; more are counted */
+#define YAML_ERRORS_MAX     1000   /* shown; more are counted */
 #define YAML_KEYS_MAX       64     /* names one map is asked for */
 
 enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
@@ -83,7 +83,7 @@ const struct yaml_node *yaml_map_find(struct yaml_map *map, const char *key);
 const struct yaml_node *yaml_map_need(struct yaml_map *map, const char *key);
 /* The key's own node, for messages about it; NULL if absent. */
 const struct yaml_node *yaml_map_key(const struct yaml_map *map, const char *key);
-/* Notes every key that nobody asked for, with a suggestion. */
+/* Notes every key that nobody asked for, with a suggestion, or with all that are known. */
 void yaml_map_close(struct yaml_map *map);
 
 struct yaml_range {

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define KNOWN_MAX 800 /* bytes of a list of keys in a message */
+
 bool yaml_node_is_null(const struct yaml_node *node)
 {
     return node->kind == YAML_SCALAR && node->plain &&
@@ -74,8 +76,26 @@ static bool was_asked(const struct yaml_map *map, const char *key)
     return false;
 }
 
+/* "`a`, `b`, …": what could have been meant. */
+static void list_asked(const struct yaml_map *map, char *out, size_t size)
+{
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < map->asked_count; i++) {
+        if (used + strlen(map->asked[i]) + 8 > size) {
+            snprintf(out + used, size - used, ", …");
+            return;
+        }
+        used +=
+            (size_t)snprintf(out + used, size - used, "%s`%s`", i == 0 ? "" : ", ", map->asked[i]);
+    }
+}
+
 void yaml_map_close(struct yaml_map *map)
 {
+    char known[KNOWN_MAX];
+
     for (size_t i = 0; i < map->node->count; i++) {
         const struct yaml_node *key = map->node->entries[i].key;
         const char *near;
@@ -83,10 +103,12 @@ void yaml_map_close(struct yaml_map *map)
         if (was_asked(map, key->text))
             continue;
         near = suggest_name(key->text, map->asked, map->asked_count);
-        if (near != NULL)
+        if (near != NULL) {
             yaml_error(map->yaml, key, "unknown key `%.60s`; did you mean `%s`?", key->text, near);
-        else
-            yaml_error(map->yaml, key, "unknown key `%.60s`", key->text);
+            continue;
+        }
+        list_asked(map, known, sizeof known);
+        yaml_error(map->yaml, key, "unknown key `%.60s`; known here: %s", key->text, known);
     }
 }
 
