@@ -1,207 +1,10 @@
-/* Conversations without a network: what is sent is kept in the test. */
 #include "coordinator/peer.h"
 #include "storage/base/cbor.h"
 #include "tests/support/base_test.h"
+#include "tests/support/wire_peers.h"
 #include "tests/support/wire_sample.h"
 
 #include <string.h>
-
-#define AGENTS_MAX 8
-
-struct agent {
-    struct message_id id;
-    struct seal_keys keys;
-    struct seal_pair pair;
-    bool enrols;  /* the sender is its key */
-    bool unknown; /* to the coordinator */
-    uint64_t session[SEAL_CHANNELS], counter[SEAL_CHANNELS];
-};
-
-struct farm {
-    struct peers *peers;
-    struct seal_keys keys;
-    struct agent agents[AGENTS_MAX];
-    size_t agent_count;
-    size_t sent;     /* envelopes */
-    struct buf last; /* the last one */
-    char route[32];  /* where it went */
-    struct message *message;
-    struct buf opened;
-};
-
-static bool farm_find(void *context, const struct message_id *id, uint8_t key[SEAL_KEY_SIZE])
-{
-    struct farm *farm = context;
-
-    for (size_t i = 0; i < farm->agent_count; i++) {
-        if (message_id_equal(id, &farm->agents[i].id) && !farm->agents[i].unknown) {
-            memcpy(key, farm->agents[i].keys.public_key, SEAL_KEY_SIZE);
-            return true;
-        }
-    }
-    return false;
-}
-
-static void farm_send(void *context, struct span route, struct span bytes)
-{
-    struct farm *farm = context;
-    struct err err = ERR_INIT;
-
-    farm->sent++;
-    assert_true(route.size < sizeof farm->route);
-    memcpy(farm->route, route.data, route.size);
-    farm->route[route.size] = 0;
-    buf_clear(&farm->last);
-    BASE_OK(buf_append(&farm->last, bytes.data, bytes.size, &err), &err);
-}
-
-static struct agent *farm_agent(struct farm *farm)
-{
-    struct agent *agent = &farm->agents[farm->agent_count++];
-    struct err err = ERR_INIT;
-
-    agent->id = wire_id((uint8_t)(farm->agent_count * 16));
-    BASE_OK(seal_keys_make(&agent->keys, &err), &err);
-    BASE_OK(seal_pair_make(&agent->keys, farm->keys.public_key, &agent->pair, &err), &err);
-    for (int i = 0; i < SEAL_CHANNELS; i++)
-        agent->counter[i] = 1000;
-    return agent;
-}
-
-static int farm_open(void **state)
-{
-    struct farm *farm = mem_alloc(sizeof *farm);
-    struct peers_options options = {&farm->keys, 4, farm, farm_find, farm_send, farm};
-    struct err err = ERR_INIT;
-
-    farm->last = farm->opened = (struct buf)BUF_INIT(SEAL_BYTES_MAX);
-    farm->message = mem_alloc(sizeof *farm->message);
-    BASE_OK(seal_keys_make(&farm->keys, &err), &err);
-    BASE_OK(peers_new(&options, &farm->peers, &err), &err);
-    *state = farm;
-    return 0;
-}
-
-static int farm_close(void **state)
-{
-    struct farm *farm = *state;
-
-    peers_free(farm->peers);
-    buf_release(&farm->last);
-    buf_release(&farm->opened);
-    mem_free(farm->message);
-    mem_free(farm);
-    return 0;
-}
-
-static struct span sender_of(const struct agent *agent)
-{
-    return agent->enrols ? (struct span){agent->keys.public_key, SEAL_KEY_SIZE}
-                         : (struct span){agent->id.bytes, MESSAGE_ID_SIZE};
-}
-
-/* The envelope of a request with the agent's session and counter; the caller releases. */
-static struct buf seal_request(struct agent *agent, enum seal_channel channel, struct span message)
-{
-    struct seal_options options = {
-        sender_of(agent),
-        {SEAL_REQUEST, channel, agent->session[channel], agent->counter[channel]},
-        NULL};
-    struct buf sealed = BUF_INIT(SEAL_BYTES_MAX);
-    struct err err = ERR_INIT;
-
-    BASE_OK(seal_wrap(&agent->pair, &options, message, &sealed, &err), &err);
-    return sealed;
-}
-
-static bool receive(struct farm *farm, const char *route, struct span bytes,
-                    struct peer_request *out)
-{
-    return peers_receive(farm->peers, span_of_text(route), bytes, out);
-}
-
-static bool ask_bytes(struct farm *farm, struct agent *agent, enum seal_channel channel,
-                      struct span message, struct peer_request *out)
-{
-    struct buf sealed = seal_request(agent, channel, message);
-    bool got = receive(farm, "route", buf_span(&sealed), out);
-
-    buf_release(&sealed);
-    return got;
-}
-
-/* Sends a sample of that kind as it stands: same session, same counter. */
-static bool ask_again(struct farm *farm, struct agent *agent, enum seal_channel channel,
-                      enum message_kind kind, struct peer_request *out)
-{
-    struct buf bytes = BUF_INIT(MESSAGE_BYTES_MAX);
-    struct err err = ERR_INIT;
-    bool got;
-
-    wire_sample(kind, farm->message);
-    if (kind == MESSAGE_ENROL)
-        memcpy(farm->message->u.enrol.public_key, agent->keys.public_key, SEAL_KEY_SIZE);
-    BASE_OK(message_encode(farm->message, &bytes, &err), &err);
-    got = ask_bytes(farm, agent, channel, buf_span(&bytes), out);
-    buf_release(&bytes);
-    return got;
-}
-
-/* Opens what was sent last, as the agent does. */
-static struct seal_head open_last(struct farm *farm, const struct agent *agent)
-{
-    struct seal_envelope envelope;
-    struct seal_head head;
-    struct err err = ERR_INIT;
-
-    BASE_OK(seal_parse(buf_span(&farm->last), &envelope, &err), &err);
-    assert_true(span_equal(envelope.sender, sender_of(agent)));
-    BASE_OK(seal_open(&agent->pair, &envelope, &head, &farm->opened, &err), &err);
-    return head;
-}
-
-/* A new request; if the coordinator sends the agent to a session, it asks again there. */
-static bool ask(struct farm *farm, struct agent *agent, enum seal_channel channel,
-                enum message_kind kind, struct peer_request *out)
-{
-    size_t sent = farm->sent;
-    struct seal_head head;
-
-    agent->counter[channel]++;
-    if (ask_again(farm, agent, channel, kind, out))
-        return true;
-    if (farm->sent == sent)
-        return false;
-    head = open_last(farm, agent);
-    if (head.purpose != SEAL_SESSION)
-        return false;
-    assert_int_equal(head.counter, agent->counter[channel]);
-    agent->session[channel] = head.session;
-    return ask_again(farm, agent, channel, kind, out);
-}
-
-static void answer(struct farm *farm, uint64_t slot, enum message_kind kind)
-{
-    struct err err = ERR_INIT;
-
-    wire_sample(kind, farm->message);
-    BASE_OK(peers_answer(farm->peers, slot, farm->message, &err), &err);
-}
-
-/* The kind of message that was sent last, which must be the answer to the agent's last request. */
-static enum message_kind last_kind(struct farm *farm, const struct agent *agent,
-                                   enum seal_channel channel)
-{
-    struct seal_head head = open_last(farm, agent);
-    struct err err = ERR_INIT;
-
-    assert_int_equal(head.purpose, SEAL_ANSWER);
-    assert_int_equal(head.channel, channel);
-    assert_int_equal(head.counter, agent->counter[channel]);
-    assert_int_equal(head.session, agent->session[channel]);
-    BASE_OK(message_decode(buf_span(&farm->opened), farm->message, &err), &err);
-    return farm->message->kind;
-}
 
 static void a_request_is_handed_out_with_who_sent_it(void **state)
 {
@@ -209,12 +12,12 @@ static void a_request_is_handed_out_with_who_sent_it(void **state)
     struct agent *agent = farm_agent(farm);
     struct peer_request request;
 
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
     assert_true(message_id_equal(&request.agent, &agent->id));
     assert_int_equal(request.channel, SEAL_WORK);
     assert_int_equal(request.message->kind, MESSAGE_HELLO);
     assert_true(peers_waits(farm->peers, request.slot));
-    answer(farm, request.slot, MESSAGE_WELCOME);
+    farm_answer(farm, request.slot, MESSAGE_WELCOME);
     assert_false(peers_waits(farm->peers, request.slot));
 }
 
@@ -225,15 +28,15 @@ static void an_answer_leaves_with_the_commit_and_not_before(void **state)
     struct peer_request request;
     size_t sent;
 
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
     sent = farm->sent;
-    answer(farm, request.slot, MESSAGE_WELCOME);
-    assert_false(ask_again(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+    farm_answer(farm, request.slot, MESSAGE_WELCOME);
+    assert_false(farm_ask_again(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
     assert_int_equal(farm->sent, sent);
     peers_commit(farm->peers);
     assert_int_equal(farm->sent, sent + 1);
     assert_string_equal(farm->route, "route");
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_WELCOME);
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_WELCOME);
     peers_commit(farm->peers);
     assert_int_equal(farm->sent, sent + 1);
 }
@@ -247,14 +50,14 @@ static void a_repeated_request_gets_the_same_bytes_at_its_new_route(void **state
     struct peers_figures figures;
     struct err err = ERR_INIT;
 
-    assert_true(ask(farm, agent, SEAL_BEAT, MESSAGE_BEAT, &request));
-    answer(farm, request.slot, MESSAGE_ACK);
+    assert_true(farm_ask(farm, agent, SEAL_BEAT, MESSAGE_BEAT, &request));
+    farm_answer(farm, request.slot, MESSAGE_ACK);
     peers_commit(farm->peers);
     assert_true(buf_append(&first, farm->last.data, farm->last.size, &err));
     wire_sample(MESSAGE_BEAT, farm->message);
     BASE_OK(message_encode(farm->message, &bytes, &err), &err);
-    sealed = seal_request(agent, SEAL_BEAT, buf_span(&bytes));
-    assert_false(receive(farm, "elsewhere", buf_span(&sealed), &request));
+    sealed = farm_seal(agent, SEAL_BEAT, buf_span(&bytes));
+    assert_false(farm_receive(farm, "elsewhere", buf_span(&sealed), &request));
     assert_string_equal(farm->route, "elsewhere");
     assert_true(span_equal(buf_span(&first), buf_span(&farm->last)));
     peers_figures(farm->peers, &figures);
@@ -274,19 +77,19 @@ static void a_repetition_of_a_held_request_only_moves_its_route(void **state)
     struct err err = ERR_INIT;
     size_t sent;
 
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
     peers_commit(farm->peers);
     sent = farm->sent;
     wire_sample(MESSAGE_CLAIM, farm->message);
     BASE_OK(message_encode(farm->message, &bytes, &err), &err);
-    sealed = seal_request(agent, SEAL_WORK, buf_span(&bytes));
-    assert_false(receive(farm, "moved", buf_span(&sealed), &again));
+    sealed = farm_seal(agent, SEAL_WORK, buf_span(&bytes));
+    assert_false(farm_receive(farm, "moved", buf_span(&sealed), &again));
     assert_int_equal(farm->sent, sent);
     assert_true(peers_waits(farm->peers, request.slot));
-    answer(farm, request.slot, MESSAGE_GRANT);
+    farm_answer(farm, request.slot, MESSAGE_GRANT);
     peers_commit(farm->peers);
     assert_string_equal(farm->route, "moved");
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_GRANT);
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_GRANT);
     buf_release(&bytes);
     buf_release(&sealed);
 }
@@ -298,14 +101,14 @@ static void a_new_request_closes_the_slot_before_it(void **state)
     struct peer_request held, next;
     size_t sent;
 
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &held));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &held));
     peers_commit(farm->peers);
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_RESULT, &next));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_RESULT, &next));
     assert_int_not_equal(held.slot, next.slot);
     assert_false(peers_waits(farm->peers, held.slot));
     assert_true(peers_waits(farm->peers, next.slot));
     sent = farm->sent;
-    answer(farm, held.slot, MESSAGE_GRANT); /* nobody is there */
+    farm_answer(farm, held.slot, MESSAGE_GRANT); /* nobody is there */
     peers_commit(farm->peers);
     assert_int_equal(farm->sent, sent);
 }
@@ -316,17 +119,17 @@ static void channels_and_agents_do_not_meet(void **state)
     struct agent *a = farm_agent(farm), *b = farm_agent(farm);
     struct peer_request work, beat, other;
 
-    assert_true(ask(farm, a, SEAL_WORK, MESSAGE_CLAIM, &work));
-    assert_true(ask(farm, a, SEAL_BEAT, MESSAGE_BEAT, &beat));
-    assert_true(ask(farm, b, SEAL_WORK, MESSAGE_CLAIM, &other));
+    assert_true(farm_ask(farm, a, SEAL_WORK, MESSAGE_CLAIM, &work));
+    assert_true(farm_ask(farm, a, SEAL_BEAT, MESSAGE_BEAT, &beat));
+    assert_true(farm_ask(farm, b, SEAL_WORK, MESSAGE_CLAIM, &other));
     assert_true(peers_waits(farm->peers, work.slot));
     peers_commit(farm->peers);
-    answer(farm, beat.slot, MESSAGE_ACK);
+    farm_answer(farm, beat.slot, MESSAGE_ACK);
     peers_commit(farm->peers);
-    assert_int_equal(last_kind(farm, a, SEAL_BEAT), MESSAGE_ACK);
-    answer(farm, other.slot, MESSAGE_EMPTY);
+    assert_int_equal(farm_last_kind(farm, a, SEAL_BEAT), MESSAGE_ACK);
+    farm_answer(farm, other.slot, MESSAGE_EMPTY);
     peers_commit(farm->peers);
-    assert_int_equal(last_kind(farm, b, SEAL_WORK), MESSAGE_EMPTY);
+    assert_int_equal(farm_last_kind(farm, b, SEAL_WORK), MESSAGE_EMPTY);
     assert_true(peers_waits(farm->peers, work.slot));
 }
 
@@ -344,24 +147,24 @@ static void what_was_recorded_has_no_effect_when_replayed(void **state)
     wire_sample(MESSAGE_HELLO, farm->message);
     BASE_OK(message_encode(farm->message, &bytes, &err), &err);
     agent->counter[SEAL_WORK]++;
-    recorded[0] = seal_request(agent, SEAL_WORK, buf_span(&bytes)); /* session 0 */
+    recorded[0] = farm_seal(agent, SEAL_WORK, buf_span(&bytes)); /* session 0 */
     agent->counter[SEAL_WORK]--;
     for (int i = 1; i < 4; i++) {
-        assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
-        recorded[i] = seal_request(agent, SEAL_WORK, buf_span(&bytes));
-        answer(farm, request.slot, MESSAGE_WELCOME);
+        assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+        recorded[i] = farm_seal(agent, SEAL_WORK, buf_span(&bytes));
+        farm_answer(farm, request.slot, MESSAGE_WELCOME);
         peers_commit(farm->peers);
     }
     sent = farm->sent;
     for (int i = 0; i < 4; i++)
-        assert_false(receive(farm, "thief", buf_span(&recorded[i]), &request));
+        assert_false(farm_receive(farm, "thief", buf_span(&recorded[i]), &request));
     peers_figures(farm->peers, &figures);
     assert_int_equal(figures.requests, 3);
     assert_int_equal(figures.stale, 2);
     assert_int_equal(farm->sent, sent + 2); /* a session that is of no use, an answer known */
     /* and the agent goes on where it was */
     agent->counter[SEAL_WORK]++;
-    assert_true(ask_again(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_true(farm_ask_again(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
     for (int i = 0; i < 4; i++)
         buf_release(&recorded[i]);
     buf_release(&bytes);
@@ -374,12 +177,12 @@ static void an_agent_that_starts_anew_gets_a_new_session(void **state)
     struct peer_request held, request;
     uint64_t first;
 
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &held));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &held));
     peers_commit(farm->peers);
     first = agent->session[SEAL_WORK];
     agent->session[SEAL_WORK] = 0;
     agent->counter[SEAL_WORK] = 1; /* lower than it was */
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
     assert_true(agent->session[SEAL_WORK] != first);
     assert_false(peers_waits(farm->peers, held.slot));
 }
@@ -392,13 +195,13 @@ static void a_coordinator_that_starts_anew_is_followed(void **state)
     struct peer_request request;
     struct err err = ERR_INIT;
 
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
     peers_free(farm->peers);
     BASE_OK(peers_new(&options, &farm->peers, &err), &err);
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
-    answer(farm, request.slot, MESSAGE_GRANT);
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    farm_answer(farm, request.slot, MESSAGE_GRANT);
     peers_commit(farm->peers);
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_GRANT);
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_GRANT);
 }
 
 static void after_an_abort_everything_can_be_asked_again(void **state)
@@ -408,23 +211,23 @@ static void after_an_abort_everything_can_be_asked_again(void **state)
     struct peer_request held, request, fresh;
     size_t sent;
 
-    assert_true(ask(farm, other, SEAL_WORK, MESSAGE_CLAIM, &held));
-    assert_true(ask(farm, other, SEAL_BEAT, MESSAGE_BEAT, &request));
+    assert_true(farm_ask(farm, other, SEAL_WORK, MESSAGE_CLAIM, &held));
+    assert_true(farm_ask(farm, other, SEAL_BEAT, MESSAGE_BEAT, &request));
     peers_commit(farm->peers); /* both are held now */
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_RESULT, &fresh));
-    answer(farm, fresh.slot, MESSAGE_ACK);
-    answer(farm, held.slot, MESSAGE_GRANT);
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_RESULT, &fresh));
+    farm_answer(farm, fresh.slot, MESSAGE_ACK);
+    farm_answer(farm, held.slot, MESSAGE_GRANT);
     sent = farm->sent;
     peers_abort(farm->peers);
     peers_commit(farm->peers);
     assert_int_equal(farm->sent, sent);
     assert_true(peers_waits(farm->peers, request.slot));
     assert_false(peers_waits(farm->peers, held.slot));
-    assert_true(ask_again(farm, agent, SEAL_WORK, MESSAGE_RESULT, &fresh));
-    assert_true(ask_again(farm, other, SEAL_WORK, MESSAGE_CLAIM, &held));
-    answer(farm, fresh.slot, MESSAGE_ACK);
+    assert_true(farm_ask_again(farm, agent, SEAL_WORK, MESSAGE_RESULT, &fresh));
+    assert_true(farm_ask_again(farm, other, SEAL_WORK, MESSAGE_CLAIM, &held));
+    farm_answer(farm, fresh.slot, MESSAGE_ACK);
     peers_commit(farm->peers);
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_ACK);
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_ACK);
 }
 
 static void strangers_and_forgers_get_no_answer(void **state)
@@ -435,16 +238,16 @@ static void strangers_and_forgers_get_no_answer(void **state)
     struct peer_request request;
 
     agent->unknown = true;
-    assert_false(ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+    assert_false(farm_ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
     agent->unknown = false;
     forger->id = agent->id; /* its own key under the other's name */
     forger->unknown = true;
-    assert_false(ask(farm, forger, SEAL_WORK, MESSAGE_HELLO, &request));
+    assert_false(farm_ask(farm, forger, SEAL_WORK, MESSAGE_HELLO, &request));
     assert_int_equal(farm->sent, 0);
     peers_figures(farm->peers, &figures);
     assert_int_equal(figures.unknown, 1);
     assert_int_equal(figures.forged, 1);
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
 }
 
 /* An answer is sealed with the same key: it must not come back as a request. */
@@ -457,11 +260,11 @@ static void an_answer_that_is_sent_back_is_no_request(void **state)
     struct peer_request request;
     struct err err = ERR_INIT;
 
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
-    answer(farm, request.slot, MESSAGE_WELCOME);
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+    farm_answer(farm, request.slot, MESSAGE_WELCOME);
     peers_commit(farm->peers);
     assert_true(buf_append(&copy, farm->last.data, farm->last.size, &err));
-    assert_false(receive(farm, "route", buf_span(&copy), &request));
+    assert_false(farm_receive(farm, "route", buf_span(&copy), &request));
     peers_figures(farm->peers, &figures);
     assert_int_equal(figures.forged, 1);
     buf_release(&copy);
@@ -480,12 +283,12 @@ static void garbage_is_counted_and_dropped(void **state)
     for (int round = 0; round < 2000; round++) {
         for (size_t i = 0; i < sizeof bytes; i++)
             bytes[i] = (uint8_t)base_random(&random);
-        assert_false(receive(farm, "r", (struct span){bytes, base_random(&random) % sizeof bytes},
-                             &request));
+        assert_false(farm_receive(
+            farm, "r", (struct span){bytes, base_random(&random) % sizeof bytes}, &request));
     }
-    sealed = seal_request(agent, SEAL_WORK, span_of_text("x"));
+    sealed = farm_seal(agent, SEAL_WORK, span_of_text("x"));
     for (size_t size = 0; size < sealed.size; size++)
-        assert_false(receive(farm, "r", (struct span){sealed.data, size}, &request));
+        assert_false(farm_receive(farm, "r", (struct span){sealed.data, size}, &request));
     peers_figures(farm->peers, &figures);
     assert_int_equal(figures.malformed, 2000 + sealed.size);
     assert_int_equal(farm->sent, 0);
@@ -500,18 +303,18 @@ static void nonsense_from_a_known_agent_is_refused_with_a_reason(void **state)
     struct peer_request request;
     struct err err = ERR_INIT;
 
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
     peers_commit(farm->peers);
     agent->counter[SEAL_WORK]++;
-    assert_false(ask_bytes(farm, agent, SEAL_WORK, span_of_text("nonsense"), &request));
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
-    assert_false(ask(farm, agent, SEAL_WORK, MESSAGE_WELCOME, &request));
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
+    assert_false(farm_ask_bytes(farm, agent, SEAL_WORK, span_of_text("nonsense"), &request));
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
+    assert_false(farm_ask(farm, agent, SEAL_WORK, MESSAGE_WELCOME, &request));
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
     assert_false(message_refused_err(farm->message, &err));
     assert_string_equal(err.text, "welcome is not a request");
-    assert_false(ask(farm, agent, SEAL_WORK, MESSAGE_ENROL, &request));
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_false(farm_ask(farm, agent, SEAL_WORK, MESSAGE_ENROL, &request));
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
 }
 
 static void one_that_enrols_proves_its_key_and_says_nothing_else(void **state)
@@ -522,19 +325,19 @@ static void one_that_enrols_proves_its_key_and_says_nothing_else(void **state)
     struct err err = ERR_INIT;
 
     agent->enrols = true;
-    assert_false(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_ENROL, &request));
+    assert_false(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_ENROL, &request));
     assert_true(message_id_is_zero(&request.agent));
     assert_true(cbor_text_is(request.message->u.enrol.token, "once-4711"));
     err_set(&err, ERR_ACCESS, "the token is not known");
     peers_refuse(farm->peers, request.slot, &err);
     peers_commit(farm->peers);
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_ENROL, &request));
-    answer(farm, request.slot, MESSAGE_ENROLLED);
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_ENROL, &request));
+    farm_answer(farm, request.slot, MESSAGE_ENROLLED);
     peers_commit(farm->peers);
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_ENROLLED);
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_ENROLLED);
 }
 
 /* Another's key in the message: one could enrol it without having its secret. */
@@ -547,13 +350,13 @@ static void one_cannot_enrol_anothers_key(void **state)
     struct err err = ERR_INIT;
 
     agent->enrols = true;
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_ENROL, &request));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_ENROL, &request));
     wire_sample(MESSAGE_ENROL, farm->message);
     memcpy(farm->message->u.enrol.public_key, victim->keys.public_key, SEAL_KEY_SIZE);
     BASE_OK(message_encode(farm->message, &bytes, &err), &err);
     agent->counter[SEAL_WORK]++;
-    assert_false(ask_bytes(farm, agent, SEAL_WORK, buf_span(&bytes), &request));
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
+    assert_false(farm_ask_bytes(farm, agent, SEAL_WORK, buf_span(&bytes), &request));
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
     buf_release(&bytes);
 }
 
@@ -564,17 +367,17 @@ static void an_agent_that_is_forgotten_is_looked_up_again(void **state)
     struct peer_request held, request;
     struct err err = ERR_INIT;
 
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &held));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &held));
     peers_commit(farm->peers);
     agent->unknown = true; /* revoked */
     peers_forget(farm->peers, &agent->id);
     assert_false(peers_waits(farm->peers, held.slot));
-    assert_false(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_false(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
     agent->unknown = false; /* enrolled again, with another key */
     BASE_OK(seal_keys_make(&agent->keys, &err), &err);
     BASE_OK(seal_pair_make(&agent->keys, farm->keys.public_key, &agent->pair, &err), &err);
     peers_forget(farm->peers, &agent->id);
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
 }
 
 /* The table has room for four: a fifth takes the place of the one heard of longest ago, which comes
@@ -589,11 +392,11 @@ static void the_one_heard_of_longest_ago_makes_room(void **state)
         agents[i] = farm_agent(farm);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 6; i++) {
-            assert_true(ask(farm, agents[i], SEAL_WORK, MESSAGE_CLAIM, &request));
+            assert_true(farm_ask(farm, agents[i], SEAL_WORK, MESSAGE_CLAIM, &request));
             assert_true(message_id_equal(&request.agent, &agents[i]->id));
-            answer(farm, request.slot, MESSAGE_GRANT);
+            farm_answer(farm, request.slot, MESSAGE_GRANT);
             peers_commit(farm->peers);
-            assert_int_equal(last_kind(farm, agents[i], SEAL_WORK), MESSAGE_GRANT);
+            assert_int_equal(farm_last_kind(farm, agents[i], SEAL_WORK), MESSAGE_GRANT);
         }
     }
 }
@@ -605,10 +408,10 @@ static void a_full_table_drops_the_newcomer(void **state)
     struct peer_request request;
 
     for (int i = 0; i < 4; i++)
-        assert_true(ask(farm, farm_agent(farm), SEAL_WORK, MESSAGE_CLAIM, &request));
-    assert_false(ask(farm, farm_agent(farm), SEAL_WORK, MESSAGE_CLAIM, &request));
+        assert_true(farm_ask(farm, farm_agent(farm), SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_false(farm_ask(farm, farm_agent(farm), SEAL_WORK, MESSAGE_CLAIM, &request));
     peers_commit(farm->peers);
-    assert_true(ask(farm, &farm->agents[4], SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_true(farm_ask(farm, &farm->agents[4], SEAL_WORK, MESSAGE_CLAIM, &request));
 }
 
 static void an_answer_that_does_not_fit_leaves_the_slot_open(void **state)
@@ -618,7 +421,7 @@ static void an_answer_that_does_not_fit_leaves_the_slot_open(void **state)
     struct peer_request request;
     struct err err = ERR_INIT;
 
-    assert_true(ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
     wire_sample(MESSAGE_GRANT, farm->message);
     farm->message->u.grant.job_count = MESSAGE_JOBS_MAX + 1;
     BASE_FAILS(peers_answer(farm->peers, request.slot, farm->message, &err), &err, ERR_TOO_BIG,
@@ -626,7 +429,7 @@ static void an_answer_that_does_not_fit_leaves_the_slot_open(void **state)
     assert_true(peers_waits(farm->peers, request.slot));
     peers_refuse(farm->peers, request.slot, &err);
     peers_commit(farm->peers);
-    assert_int_equal(last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_REFUSED);
 }
 
 #define FARM_TEST(name) cmocka_unit_test_setup_teardown(name, farm_open, farm_close)
