@@ -190,14 +190,11 @@ static void an_agent_that_starts_anew_gets_a_new_session(void **state)
 static void a_coordinator_that_starts_anew_is_followed(void **state)
 {
     struct farm *farm = *state;
-    struct peers_options options = {&farm->keys, 4, farm, farm_find, farm_send, farm};
     struct agent *agent = farm_agent(farm);
     struct peer_request request;
-    struct err err = ERR_INIT;
 
     assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
-    peers_free(farm->peers);
-    BASE_OK(peers_new(&options, &farm->peers, &err), &err);
+    farm_restart(farm);
     assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
     farm_answer(farm, request.slot, MESSAGE_GRANT);
     peers_commit(farm->peers);

@@ -47,15 +47,23 @@ struct agent *farm_agent(struct farm *farm)
 int farm_open(void **state)
 {
     struct farm *farm = mem_alloc(sizeof *farm);
-    struct peers_options options = {&farm->keys, 4, farm, farm_find, farm_send, farm};
     struct err err = ERR_INIT;
 
     farm->last = farm->opened = (struct buf)BUF_INIT(SEAL_BYTES_MAX);
     farm->message = mem_alloc(sizeof *farm->message);
     BASE_OK(seal_keys_make(&farm->keys, &err), &err);
-    BASE_OK(peers_new(&options, &farm->peers, &err), &err);
+    farm_restart(farm);
     *state = farm;
     return 0;
+}
+
+void farm_restart(struct farm *farm)
+{
+    struct peers_options options = {&farm->keys, 4, farm, farm_find, farm_send, farm};
+    struct err err = ERR_INIT;
+
+    peers_free(farm->peers);
+    BASE_OK(peers_new(&options, &farm->peers, &err), &err);
 }
 
 int farm_close(void **state)

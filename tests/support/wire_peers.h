@@ -31,6 +31,8 @@ struct farm {
 /* Set-up and tear-down of a test: *state is a struct farm with room for four peers. */
 int farm_open(void **state);
 int farm_close(void **state);
+/* The coordinator has lost its memory. */
+void farm_restart(struct farm *farm);
 /* One agent more, known to the coordinator. */
 struct agent *farm_agent(struct farm *farm);
 /* The envelope of a request with the agent's session and counter; the caller releases. */
