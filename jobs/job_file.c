@@ -330,14 +330,31 @@ static struct job_file *file_new(const char *path)
     return file;
 }
 
-bool job_file_load(const char *path, const struct variables *variables, struct job_file **out,
-                   struct buf *report, struct err *err)
+bool job_file_load_anyway(const char *path, const struct variables *variables,
+                          struct job_file **out, struct buf *report, size_t *mistakes,
+                          struct err *err)
 {
     struct job_file *file = file_new(path);
     struct yaml *yaml;
+    bool ok;
 
-    if (!yaml_open_file(path, &file->pool, &yaml, err) ||
-        !read_yaml(yaml, variables, file, report, err)) {
+    if (!yaml_open_file(path, &file->pool, &yaml, err)) {
+        job_file_free(file);
+        return false;
+    }
+    ok = read_yaml(yaml, variables, file, report, err);
+    *mistakes += yaml_error_count(yaml);
+    *out = file;
+    return ok;
+}
+
+bool job_file_load(const char *path, const struct variables *variables, struct job_file **out,
+                   struct buf *report, struct err *err)
+{
+    struct job_file *file = NULL;
+    size_t mistakes = 0;
+
+    if (!job_file_load_anyway(path, variables, &file, report, &mistakes, err)) {
         job_file_free(file);
         return false;
     }

@@ -29,6 +29,16 @@ const struct job_checkpoint *job_checkpoint_find(const struct job_file *file, co
 /* Names of checkpoints, tests and suites: not empty, no `/`, no control characters, … */
 void job_name_check(struct yaml *yaml, const struct yaml_node *node, const char *name);
 
+/* As job_file_load, but *out is set even if there are mistakes, whose number is added: for those
+ * who go on to look for more. NULL only if the file could not be read. */
+bool job_file_load_anyway(const char *path, const struct variables *variables,
+                          struct job_file **out, struct buf *report, size_t *mistakes,
+                          struct err *err);
+/* As machine_file_load, and adds the number of mistakes. */
+bool machine_file_check(const char *path, const struct variables *variables,
+                        struct machine_file **out, struct buf *report, size_t *mistakes,
+                        struct err *err);
+
 /* What the key of a matrix is. */
 enum job_axis_kind {
     JOB_AXIS_VARIABLE,

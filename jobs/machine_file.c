@@ -1,5 +1,6 @@
 #include "jobs/machine_file.h"
 
+#include "jobs/job_keys.h"
 #include "jobs/machine_device.h"
 
 #include <string.h>
@@ -324,19 +325,31 @@ static struct machine_file *file_new(const char *path)
     return file;
 }
 
-bool machine_file_load(const char *path, const struct variables *variables,
-                       struct machine_file **out, struct buf *report, struct err *err)
+bool machine_file_check(const char *path, const struct variables *variables,
+                        struct machine_file **out, struct buf *report, size_t *mistakes,
+                        struct err *err)
 {
     struct machine_file *file = file_new(path);
     struct yaml *yaml;
+    bool ok = yaml_open_file(path, &file->pool, &yaml, err);
 
-    if (!yaml_open_file(path, &file->pool, &yaml, err) ||
-        !read_yaml(yaml, variables, file, report, err)) {
-        machine_file_free(file);
-        return false;
+    if (ok) {
+        ok = read_yaml(yaml, variables, file, report, err);
+        *mistakes += yaml_error_count(yaml);
     }
-    *out = file;
-    return true;
+    if (ok)
+        *out = file;
+    else
+        machine_file_free(file);
+    return ok;
+}
+
+bool machine_file_load(const char *path, const struct variables *variables,
+                       struct machine_file **out, struct buf *report, struct err *err)
+{
+    size_t mistakes = 0;
+
+    return machine_file_check(path, variables, out, report, &mistakes, err);
 }
 
 bool machine_file_parse(struct span text, const char *path, const struct variables *variables,

@@ -1,8 +1,9 @@
 /* cmd_jobs.c — `thaw jobs check FILE`, `thaw jobs expand FILE`: a job file before anything runs. */
 #include "cli/farm/commands.h"
 
-#include "cli/base/output.h"
-#include "jobs/matrix.h"
+#include "cli/farm/jobs_show.h"
+#include "jobs/job_check.h"
+#include "storage/base/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,36 +56,74 @@ static bool jobs_take(void *context, int key, const char *value, struct err *err
     return key == ARGP_KEY_END;
 }
 
-/* All mistakes of the file, and of the machine files that it boots. */
-static bool load(const char *path, struct job_file **file, struct buf *report, struct err *err)
+static int check(const struct common *common, const struct jobs_input *input)
 {
-    return job_file_load(path, &variables_environment, file, report, err);
+    struct job_findings findings = {.report = BUF_INIT(0)};
+    struct err err = ERR_INIT;
+    uint64_t now_s = clock_wall_ns(&clock_host) / 1000000000;
+    bool ok = job_file_check(input->file, &variables_environment, now_s, &findings, &err);
+
+    if (ok)
+        jobs_show_findings(input->file, &findings, common->json);
+    if (ok && findings.mistakes > 0)
+        err_set(&err, ERR_INVALID, "%s has %zu mistake%s", input->file, findings.mistakes,
+                findings.mistakes == 1 ? "" : "s");
+    job_findings_release(&findings);
+    return err.kind == ERR_NONE ? EXIT_PASS : common_fail(common, &err);
+}
+
+/* With -v every file is read, and keys are shown. */
+static bool show_expanded(const struct common *common, const struct job_expanded *expanded,
+                          struct err *err)
+{
+    struct job_submissions jobs = {.pool = POOL_INIT};
+    bool ok = common->verbose == 0 || job_spec_collect(expanded, &job_sink_hash, &jobs, err);
+
+    if (ok && common->json)
+        jobs_print_json(expanded, &jobs);
+    else
+        ok = ok && jobs_print_table(expanded, &jobs, err);
+    job_submissions_release(&jobs);
+    return ok;
+}
+
+static int expand(const struct common *common, const struct jobs_input *input)
+{
+    struct buf report = BUF_INIT(REPORT_MAX);
+    struct job_expanded *expanded = NULL;
+    struct job_file *file = NULL;
+    struct err err = ERR_INIT;
+    bool ok = job_file_load(input->file, &variables_environment, &file, &report, &err);
+
+    if (!ok && report.size != 0)
+        fwrite(report.data, 1, report.size, stderr);
+    ok = ok && job_expand(file, input->selectors, input->selector_count, &expanded, &err) &&
+         show_expanded(common, expanded, &err);
+    job_expanded_free(expanded);
+    job_file_free(file);
+    buf_release(&report);
+    return ok ? EXIT_PASS : common_fail(common, &err);
 }
 
 int command_jobs(int argc, char **argv)
 {
     static const struct command_usage usage = {
         "jobs", "check FILE | expand FILE [SELECTOR...]",
-        "Read a job file. `check` shows all mistakes at once, with line, column and a caret; "
-        "`expand` lists the jobs that it would run, matrices multiplied out. SELECTOR is a name "
-        "with * and ?, or @TAG.\v"
+        "Read a job file. `check` shows all mistakes at once, with line, column and a caret: those "
+        "of the file, of the machine files that it boots, of its matrices, and files that are not "
+        "there. `expand` lists the jobs that would run, matrices multiplied out, and the boots "
+        "that "
+        "they need; with -v the keys that results and boots are kept under. SELECTOR is a name "
+        "with "
+        "* and ?, or @TAG.\v"
         "Example:\n  thaw jobs check nightly.yaml\n  thaw jobs expand nightly.yaml '@quick'",
         NULL, jobs_take};
     struct jobs_input input = {.selectors = mem_array((size_t)argc, sizeof(char *))};
-    struct buf report = BUF_INIT(REPORT_MAX);
-    struct job_file *file = NULL;
-    struct err err = ERR_INIT;
     struct common common;
-    bool ok;
+    int status;
 
     common_parse(&usage, &common, argc, argv, &input);
-    ok = load(input.file, &file, &report, &err);
-    if (!ok && report.size != 0)
-        fwrite(report.data, 1, report.size, stderr);
-    if (ok)
-        printf("%s: %zu tests\n", input.file, file->test_count);
-    buf_release(&report);
-    job_file_free(file);
+    status = input.action == JOBS_CHECK ? check(&common, &input) : expand(&common, &input);
     mem_free(input.selectors);
-    return ok ? EXIT_PASS : common_fail(&common, &err);
+    return status;
 }
