@@ -8,8 +8,9 @@
 
 #include "storage/base/check.h"
 
-#define FIRES_MAX 1000000 /* deadlines fired at one instant; more is a model that never moves on   \
-                           */
+#define FIRES_MAX                                                                                  \
+    1000000 /* deadlines fired at one instant; more is a model that never moves on                 \
+             */
 
 static struct machine_state *state_of(const struct machine *machine)
 {
@@ -130,14 +131,12 @@ static void turn_run(struct machine *machine, const struct machine_limits *limit
             return;
     }
     if (ops->waiting(cpu)) {
+        if (state->round_end == CYCLE_NEVER)
+            state->round_end = ops->cycle(cpu); /* idle: time stands still until an input comes */
         until = machine->cpu_count == 1 && limits->cycle < state->round_end ? limits->cycle
                                                                             : state->round_end;
-        if (until == CYCLE_NEVER)
-            until = ops->cycle(cpu); /* idle: time stands still until an input comes */
         if (ops->cycle(cpu) < until)
             ops->set_cycle(cpu, until);
-        if (state->round_end == CYCLE_NEVER)
-            state->round_end = until;
     }
     if (ops->cycle(cpu) < state->round_end)
         return;
