@@ -1,5 +1,7 @@
 #include "agent/drive.h"
 
+#include "storage/base/check.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +11,10 @@ struct drive {
     uint64_t idle_at;     /* instructions at the last idle stop; UINT64_MAX: it ran since */
     bool reported;        /* the monitor has a report */
     bool magic;
+    struct buf heard; /* on the console since the machine last stood still */
 };
+
+#define HEARD_MAX (64u << 10)
 
 static void keep_log(const struct drive_options *options, struct span bytes)
 {
@@ -24,24 +29,46 @@ static void keep_log(const struct drive_options *options, struct span bytes)
     (void)buf_append(options->log, bytes.data, bytes.size, &ignored);
 }
 
+/* Shows the script and the monitor what was heard. True if that changes something. */
+static bool hand_over(struct drive *drive)
+{
+    const struct drive_options *options = drive->options;
+    uint64_t now = machine_instructions(options->machine);
+    struct span bytes = buf_span(&drive->heard);
+    bool changed;
+
+    if (bytes.size == 0)
+        return false;
+    changed = console_script_put(options->script, bytes, now);
+    if (options->monitor != NULL && !drive->reported)
+        drive->reported = monitor_put(options->monitor, bytes, now);
+    drive->heard.size = 0;
+    return changed || drive->reported;
+}
+
+/* While the machine runs it does not know how many instructions it has executed, and limits are
+ * counted from where something was seen: so the machine stops, and then the script sees it. */
 static void on_console(void *context, struct object *object, const uint8_t *data, size_t size)
 {
     struct drive *drive = context;
     const struct drive_options *options = drive->options;
-    uint64_t now = machine_instructions(options->machine);
     struct span bytes = {data, size};
-    bool changed;
+    struct err ignored = ERR_INIT;
 
     if (object != options->console)
         return;
     keep_log(options, bytes);
     if (options->output != NULL)
         options->output(options->context, bytes);
-    changed = console_script_put(options->script, bytes, now);
-    if (options->monitor != NULL && !drive->reported)
-        drive->reported = monitor_put(options->monitor, bytes, now);
-    if (changed || drive->reported)
-        machine_stop(options->machine);
+    machine_stop(options->machine);
+    while (bytes.size != 0) { /* one instruction may print any amount */
+        size_t room = HEARD_MAX - drive->heard.size;
+        size_t part = bytes.size < room ? bytes.size : room;
+        CHECK(buf_append(&drive->heard, bytes.data, part, &ignored));
+        bytes = (struct span){bytes.data + part, bytes.size - part};
+        if (bytes.size != 0)
+            (void)hand_over(drive);
+    }
 }
 
 static void on_magic(void *context, struct object *object, uint64_t value)
@@ -104,6 +131,19 @@ static void end_by_monitor(const struct drive *drive, uint64_t now)
     console_script_stop(drive->options->script, VERDICT_FAIL, reason, now);
 }
 
+/* Runs until there is something to do. */
+static enum machine_stop run_on(struct drive *drive)
+{
+    struct machine *machine = drive->options->machine;
+    struct machine_limits limits = {next_stop(drive, machine_instructions(machine)), UINT64_MAX};
+    enum machine_stop stop;
+
+    do
+        stop = machine_run(machine, &limits);
+    while (!hand_over(drive) && stop == MACHINE_STOP_REQUEST && !drive->magic);
+    return stop;
+}
+
 /* What the stop means to the script. */
 static void after_run(struct drive *drive, enum machine_stop stop)
 {
@@ -151,7 +191,10 @@ bool drive_run(const struct drive_options *options, struct err *err)
 {
     struct machine *machine = options->machine;
     struct host before = machine->host;
-    struct drive drive = {.options = options, .deadline_ns = UINT64_MAX, .idle_at = UINT64_MAX};
+    struct drive drive = {.options = options,
+                          .deadline_ns = UINT64_MAX,
+                          .idle_at = UINT64_MAX,
+                          .heard = BUF_INIT(HEARD_MAX)};
     bool ok = true;
 
     machine->host = (struct host){.context = &drive, .console = on_console, .magic = on_magic};
@@ -160,14 +203,13 @@ bool drive_run(const struct drive_options *options, struct err *err)
             clock_monotonic_ns(options->clock) + options->wall_ms_max * UINT64_C(1000000);
     console_script_start(options->script, machine_instructions(machine));
     while (ok && console_script_result(options->script) == NULL) {
-        struct machine_limits limits = {0, UINT64_MAX};
         ok = type(options, err);
         if (!ok || console_script_result(options->script) != NULL)
             break;
-        limits.instructions = next_stop(&drive, machine_instructions(machine));
-        after_run(&drive, machine_run(machine, &limits));
+        after_run(&drive, run_on(&drive));
         look_at_clock(&drive);
     }
     machine->host = before;
+    buf_release(&drive.heard);
     return ok;
 }
