@@ -97,11 +97,19 @@ static struct console_step *steps_of(const struct runner_test *test, bool nudge,
     return steps;
 }
 
-static void judge(const struct monitor *monitor, struct runner_result *out)
+/* A report may have begun so late that the script ended before it was whole: it counts all the
+ * same. */
+static void judge(struct monitor *monitor, struct runner_result *out)
 {
-    const struct signature *report = monitor_signature(monitor);
+    bool over = out->console.verdict == VERDICT_PASS || out->console.verdict == VERDICT_TIMEOUT;
+    const struct signature *report = monitor_finish(monitor) ? monitor_signature(monitor) : NULL;
     struct span none = {NULL, 0};
 
+    if (over && report != NULL) {
+        out->console.verdict = VERDICT_FAIL;
+        snprintf(out->console.reason, sizeof out->console.reason, "the console reports: %s",
+                 report->title);
+    }
     if (out->console.verdict == VERDICT_PASS)
         return;
     if (report != NULL)
