@@ -3,6 +3,7 @@
 #include "agent/build.h"
 #include "jobs/payload.h"
 #include "storage/base/file.h"
+#include "storage/base/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,24 +44,43 @@ static struct job_guest guest_of(const struct running *running)
 }
 
 /* What the guest left on its result disk, into a folder of the test's own. */
-static bool keep_results(const struct running *running, struct err *err)
+static bool read_results(const struct running *running, struct err *err)
 {
     const char *path = store_tag_fact(&running->session->facts, FACT_RESULT_DISK);
-    const char *folder = running->options->results_folder;
     struct object *disk = path != NULL ? machine_find(running->session->machine, path) : NULL;
+    uint32_t *files = &running->out->result_files;
     char *target;
     bool ok;
 
-    if (running->test->result_count == 0 || folder == NULL)
-        return true;
     if (disk == NULL || disk->images[0] == NULL)
         return err_set(err, ERR_INVALID, "the checkpoint has no result disk");
-    target = path_join(folder, running->test->name);
+    target = path_join(running->options->results_folder, running->test->name);
     ok = file_remove(target, err) &&
          payload_to_host((struct span){disk->images[0]->data, (size_t)disk->images[0]->size},
-                         target, &running->out->result_files, NULL, err);
+                         target, files, NULL, err);
     mem_free(target);
-    return ok || err_wrap(err, "results");
+    if (ok && *files == 0)
+        return err_set(err, ERR_INVALID, "nothing came on the disk %s", path);
+    return ok;
+}
+
+/* Results that are missing or damaged are never a pass; a test that found a fault, or did not come
+ * to its end, has one all the same. */
+static bool keep_results(const struct running *running, struct err *err)
+{
+    const struct job_test *test = running->test;
+    enum verdict verdict = running->out->run.console.verdict;
+    bool passes = verdict == VERDICT_PASS ||
+                  (test->expect_failure && verdict_expect_failure(verdict) == VERDICT_PASS);
+    struct err own = ERR_INIT;
+
+    if (test->result_count == 0 || running->options->results_folder == NULL ||
+        read_results(running, &own))
+        return true;
+    if (passes)
+        return err_set(err, own.kind, "results: %s", own.text);
+    log_message(LOG_INFO, "%s: results: %s", test->name, own.text);
+    return true;
 }
 
 /* A file given for a disk of the machine replaces its content. */
