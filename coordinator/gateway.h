@@ -6,12 +6,12 @@
  * resend what has not been answered, so nothing is lost but time. The coordinator's process never
  * opens a nanomsg socket.
  *
- * Both ways a frame is:
+ * Both ways a frame is (gateway_frame.h):
  *
  * | offset | size | meaning                                                             |
  * |--------|------|---------------------------------------------------------------------|
  * | 0      | 4    | bytes that follow, little endian, at most GATEWAY_FRAME_MAX          |
- * | 4      | 1    | kind: 1 request, 2 answer, 3 figures (struct gateway_figures, LE)    |
+ * | 4      | 1    | kind: 1 request, 2 answer, 3 figures (u64 LE each), 4 why it fails   |
  * | 5      | 1    | bytes of the route                                                  |
  * | 6      | 2    | 0                                                                   |
  * | 8      | n    | route: the SP header, opaque; an answer repeats its request's        |

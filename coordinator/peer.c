@@ -146,20 +146,28 @@ static bool seal_for(struct peers *peers, const struct peer *peer, const struct 
     return seal_wrap(&peer->pair, &options, message, &peers->sealed, err);
 }
 
+/* Says something that is no answer, at once. */
+static void send_sign(struct peers *peers, const struct peer *peer, const struct seal_head *head,
+                      struct span route)
+{
+    struct err err = ERR_INIT;
+
+    CHECK(seal_for(peers, peer, head, (struct span){NULL, 0}, &err));
+    send_to(peers, route, buf_span(&peers->sealed));
+}
+
 /* Which session to ask in: always the same one until it is used. */
 static void offer_session(struct peers *peers, const struct peer *peer,
                           struct conversation *conversation, const struct seal_head *asked,
                           struct span route)
 {
     struct seal_head head = {SEAL_SESSION, asked->channel, 0, asked->counter};
-    struct err err = ERR_INIT;
 
     peers->figures.sessions++;
     while (conversation->offered == 0)
         conversation->offered = seal_random();
     head.session = conversation->offered;
-    CHECK(seal_for(peers, peer, &head, (struct span){NULL, 0}, &err));
-    send_to(peers, route, buf_span(&peers->sealed));
+    send_sign(peers, peer, &head, route);
 }
 
 /* False if the request is not of the session that is or begins. */
@@ -190,11 +198,17 @@ static struct span route_of(const struct conversation *conversation)
 }
 
 /* The request with the last counter, once more. */
-static void repeat_answer(struct peers *peers, struct conversation *conversation, struct span route)
+static void repeat_answer(struct peers *peers, const struct peer *peer,
+                          struct conversation *conversation, const struct seal_head *asked,
+                          struct span route)
 {
+    const struct seal_head wait = {SEAL_WAIT, asked->channel, asked->session, asked->counter};
+
     peers->figures.repeated++;
     set_route(conversation, route);
-    if (conversation->state == CONVERSATION_ANSWERED && !conversation->unsent)
+    if (conversation->state == CONVERSATION_OPEN || conversation->unsent)
+        send_sign(peers, peer, &wait, route);
+    else
         send_to(peers, route, buf_span(&conversation->answer));
 }
 
@@ -275,7 +289,7 @@ static bool receive_opened(struct peers *peers, struct peer *peer, const struct 
         return false;
     }
     if (head->counter == conversation->counter && conversation->state != CONVERSATION_IDLE) {
-        repeat_answer(peers, conversation, route);
+        repeat_answer(peers, peer, conversation, head, route);
         return false;
     }
     open_slot(peers, peer, conversation, head, route);

@@ -10,10 +10,11 @@
  *     queue_commit: peers_commit sends all answers;   failed: peers_abort forgets them
  *
  * One request at a time for each agent and channel: a slot. While it is open, a repetition of the
- * request only changes where its answer goes. After the answer, a repetition gets the same bytes. A
- * request with a higher counter closes the slot before it (the agent has given up on it). Nothing
- * here survives the process, and nothing has to: agents ask again (seal.h, sessions), so handling a
- * request twice must be harmless (a grant that was lost is found out by beats). */
+ * request only changes where its answer goes (and is told to wait). After the answer, a repetition
+ * gets the same bytes. A request with a higher counter closes the slot before it (the agent has
+ * given up on it). Nothing here survives the process, and nothing has to: agents ask again (seal.h,
+ * sessions), so handling a request twice must be harmless (a grant that was lost is found out by
+ * beats). */
 #ifndef THAW_COORDINATOR_PEER_H
 #define THAW_COORDINATOR_PEER_H
 

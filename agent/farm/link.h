@@ -3,10 +3,11 @@
  * A link belongs to the process and the thread that opened it: libnanomsg does not survive a fork,
  * so processes that fork workers must not have opened one (CHECK). Work and beats have a link each.
  *
- * The request is sent again every resend_ms until its answer is there, over a new connection after
- * two tries without one (a peer that hangs is not noticed by TCP), until the deadline. The
- * coordinator knows repetitions by their counter. After a deadline the link is ready for the next
- * request; the old one may or may not have been handled. */
+ * The request is sent again after resend_ms, after twice that, and so on up to eight times that,
+ * until its answer is there or its deadline has come; over a new connection after two tries without
+ * a sign of the coordinator (a peer that hangs is not noticed by TCP; a request that is held gets
+ * signs). The coordinator knows repetitions by their counter. After a deadline the link is ready
+ * for the next request; the old one may or may not have been handled. */
 #ifndef THAW_AGENT_FARM_LINK_H
 #define THAW_AGENT_FARM_LINK_H
 
@@ -22,7 +23,7 @@ struct link_options {
     struct message_id agent;      /* zero: to enrol */
     enum seal_channel channel;
     const struct clock_source *clock; /* borrowed; NULL: the host's */
-    uint32_t resend_ms;               /* 0: 2000 */
+    uint32_t resend_ms;               /* 0: 1000 */
 };
 
 /* Opens no connection yet: a coordinator that is not there is no error here, a bad URL is. */
@@ -38,10 +39,11 @@ enum link_state {
     LINK_IDLE,    /* no request under way */
     LINK_WAITING, /* call again when link_fd is readable, or at link_deadline_ns */
     LINK_ANSWERED,
-    LINK_FAILED, /* ERR_TIMEOUT */
+    LINK_FAILED, /* ERR_TIMEOUT; or an answer of a version that is not understood */
 };
 /* Moves on without waiting. LINK_ANSWERED: `answer` is set, its spans live until the next link_send
- * or link_turn; a `refused` is an answer too. `err` is set on LINK_FAILED. */
+ * or link_turn; a `refused` is an answer too. `err` is set on LINK_FAILED (and on
+ * no other state). */
 enum link_state link_turn(struct link *link, struct message *answer, struct err *err);
 /* For poll(2), POLLIN; another after a reconnection: ask before each poll. */
 int link_fd(const struct link *link);

@@ -64,7 +64,7 @@ static void head_store(const struct seal_head *head, uint8_t out[SEAL_HEAD_SIZE]
 
 static bool head_load(const uint8_t *from, struct seal_head *out)
 {
-    if (from[0] < SEAL_REQUEST || from[0] > SEAL_SESSION || from[1] >= SEAL_CHANNELS)
+    if (from[0] < SEAL_REQUEST || from[0] > SEAL_WAIT || from[1] >= SEAL_CHANNELS)
         return false;
     out->purpose = (enum seal_purpose)from[0];
     out->channel = (enum seal_channel)from[1];

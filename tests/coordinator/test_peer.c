@@ -32,13 +32,14 @@ static void an_answer_leaves_with_the_commit_and_not_before(void **state)
     sent = farm->sent;
     farm_answer(farm, request.slot, MESSAGE_WELCOME);
     assert_false(farm_ask_again(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
-    assert_int_equal(farm->sent, sent);
-    peers_commit(farm->peers);
     assert_int_equal(farm->sent, sent + 1);
+    assert_int_equal(farm_open_last(farm, agent).purpose, SEAL_WAIT);
+    peers_commit(farm->peers);
+    assert_int_equal(farm->sent, sent + 2);
     assert_string_equal(farm->route, "route");
     assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_WELCOME);
     peers_commit(farm->peers);
-    assert_int_equal(farm->sent, sent + 1);
+    assert_int_equal(farm->sent, sent + 2);
 }
 
 static void a_repeated_request_gets_the_same_bytes_at_its_new_route(void **state)
@@ -68,7 +69,7 @@ static void a_repeated_request_gets_the_same_bytes_at_its_new_route(void **state
     buf_release(&sealed);
 }
 
-static void a_repetition_of_a_held_request_only_moves_its_route(void **state)
+static void a_repetition_of_a_held_request_is_told_to_wait_and_moves_its_route(void **state)
 {
     struct farm *farm = *state;
     struct agent *agent = farm_agent(farm);
@@ -84,7 +85,9 @@ static void a_repetition_of_a_held_request_only_moves_its_route(void **state)
     BASE_OK(message_encode(farm->message, &bytes, &err), &err);
     sealed = farm_seal(agent, SEAL_WORK, buf_span(&bytes));
     assert_false(farm_receive(farm, "moved", buf_span(&sealed), &again));
-    assert_int_equal(farm->sent, sent);
+    assert_int_equal(farm->sent, sent + 1);
+    assert_int_equal(farm_open_last(farm, agent).purpose, SEAL_WAIT);
+    assert_string_equal(farm->route, "moved");
     assert_true(peers_waits(farm->peers, request.slot));
     farm_answer(farm, request.slot, MESSAGE_GRANT);
     peers_commit(farm->peers);
@@ -437,7 +440,7 @@ int main(void)
         FARM_TEST(a_request_is_handed_out_with_who_sent_it),
         FARM_TEST(an_answer_leaves_with_the_commit_and_not_before),
         FARM_TEST(a_repeated_request_gets_the_same_bytes_at_its_new_route),
-        FARM_TEST(a_repetition_of_a_held_request_only_moves_its_route),
+        FARM_TEST(a_repetition_of_a_held_request_is_told_to_wait_and_moves_its_route),
         FARM_TEST(a_new_request_closes_the_slot_before_it),
         FARM_TEST(channels_and_agents_do_not_meet),
         FARM_TEST(what_was_recorded_has_no_effect_when_replayed),
