@@ -139,7 +139,6 @@ int wire_raw_open(const struct wire_gateway *fixture, bool unix_socket)
     return fd;
 }
 
- */
 const uint8_t wire_greeting[8] = {0, 'S', 'P', 0, 0, NN_REQ, 0, 0};
 
 void wire_raw_announce(int fd, bool unix_socket, uint64_t size)
