@@ -43,7 +43,7 @@ struct gateway_limits {
     uint64_t memory_bytes; /* of address space; 0: no limit (sanitizers need it) */
     uint32_t frame_bytes;  /* waiting for the coordinator */
 };
-/* 4096 connections, 200/s, bursts of 400, 1 GiB, 4 MiB. */
+/* 4096 connections, 2000/s, bursts of 4000, 1 GiB, 4 MiB. */
 extern const struct gateway_limits gateway_limits_default;
 
 struct gateway_options {

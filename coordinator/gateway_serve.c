@@ -29,8 +29,8 @@
 
 const struct gateway_limits gateway_limits_default = {
     .connections = 4096,
-    .rate = 200,
-    .burst = 400,
+    .rate = 2000,
+    .burst = 4000,
     .memory_bytes = UINT64_C(1) << 30,
     .frame_bytes = 4u << 20,
 };

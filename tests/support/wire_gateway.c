@@ -37,8 +37,8 @@ int wire_gateway_make(void **state)
     (void)snprintf(fixture->path, sizeof fixture->path, "%s/socket", fixture->folder);
     (void)snprintf(fixture->url, sizeof fixture->url, "tcp://127.0.0.1:%u", fixture->port);
     fixture->options.urls[0] = fixture->url;
-    fixture->options.urls[1] = mem_array(256, 1);
-    (void)snprintf((char *)(uintptr_t)fixture->options.urls[1], 256, "ipc://%s", fixture->path);
+    (void)snprintf(fixture->ipc_url, sizeof fixture->ipc_url, "ipc://%s", fixture->path);
+    fixture->options.urls[1] = fixture->ipc_url;
     fixture->options.url_count = 2;
     fixture->options.limits = gateway_limits_default;
     fixture->last = (struct buf)BUF_INIT(LARGEST);
@@ -53,7 +53,6 @@ int wire_gateway_free(void **state)
 
     gateway_close(fixture->gateway);
     buf_release(&fixture->last);
-    mem_free((void *)(uintptr_t)fixture->options.urls[1]);
     base_folder_remove(fixture->folder);
     mem_free(fixture);
     return 0;

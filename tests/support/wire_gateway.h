@@ -11,7 +11,7 @@
 struct wire_gateway {
     struct gateway *gateway;
     struct gateway_options options;
-    char url[128], path[128];
+    char url[128], path[128], ipc_url[140];
     char *folder;
     unsigned port;
     uint64_t now_ns; /* of the clock, when fake */
