@@ -55,9 +55,17 @@ static bool nn_fail(struct err *err, const char *what)
 }
 
 /* Sanitizers reserve far more address space than they use. */
+#if defined(__has_feature)
+#define HAS_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_SANITIZER 1
+#else
+#define HAS_SANITIZER 0
+#endif
+
 static bool limit_memory(uint64_t bytes, struct err *err)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if HAS_SANITIZER
     (void)bytes;
     (void)err;
     return true;

@@ -14,6 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Bytes in use by a gateway that holds little; a sanitizer keeps what was freed for a while. */
+#ifdef __SANITIZE_ADDRESS__
+#define RESIDENT_MAX (512u << 20)
+#else
+#define RESIDENT_MAX (64u << 20)
+#endif
+
 /* The trap: the sender sees success, the message is gone. So every sender checks before. */
 static void a_message_over_64_kib_vanishes_without_a_word(void **state)
 {
@@ -230,7 +237,7 @@ static void a_coordinator_that_does_not_read_does_not_fill_the_gateway(void **st
     for (int round = 0; round < ROUNDS; round++) /* 96 MB offered */
         for (int i = 0; i < CLIENTS; i++)
             assert_int_equal(nn_send(clients[i], bytes, sizeof bytes, 0), sizeof bytes);
-    assert_in_range(resident_bytes(gateway_pid(fixture->gateway)), 1, 64u << 20);
+    assert_in_range(resident_bytes(gateway_pid(fixture->gateway)), 1, RESIDENT_MAX);
     for (int i = 0; i < CLIENTS; i++)
         assert_int_equal(wire_client_answer(fixture, clients[i]), sizeof bytes);
     assert_int_equal(gateway_pid(fixture->gateway), pid);
@@ -262,7 +269,7 @@ static void a_peer_that_does_not_read_its_answers_hurts_nobody(void **state)
     }
     assert_true(fixture->requests > 100);
     wire_gateway_serves(fixture, fixture->url);
-    assert_in_range(resident_bytes(gateway_pid(fixture->gateway)), 1, 64u << 20);
+    assert_in_range(resident_bytes(gateway_pid(fixture->gateway)), 1, RESIDENT_MAX);
     close(fd);
 }
 
