@@ -100,7 +100,6 @@ static void read_parameters(struct yaml_map *map, struct job_checkpoint *checkpo
 static void read_checkpoint(struct yaml *yaml, const struct yaml_entry *entry,
                             const struct path_reader *reader, struct job_checkpoint *out)
 {
-    size_t errors = yaml_error_count(yaml);
     const char *id = NULL;
     struct yaml_map map;
 
@@ -127,10 +126,9 @@ static void read_checkpoint(struct yaml *yaml, const struct yaml_entry *entry,
                        "goes with it");
         out->tag = id;
     }
-    yaml_map_close(&map);
-    /* After another mistake this would only repeat it. */
-    if (out->tag == NULL && out->machine == NULL && yaml_error_count(yaml) == errors)
+    if (out->tag == NULL && yaml_map_key(&map, "machine") == NULL)
         yaml_error(yaml, entry->value, "a checkpoint needs one of `tag:`, `id:` and `machine:`");
+    yaml_map_close(&map);
 }
 
 static int compare_checkpoints(const void *a, const void *b)

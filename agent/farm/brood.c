@@ -1,6 +1,7 @@
 #include "agent/farm/brood.h"
 
 #include "agent/farm/child.h"
+#include "agent/farm/worker_exec.h"
 #include "storage/base/clock.h"
 
 #include <errno.h>
@@ -35,7 +36,8 @@ bool brood_start(struct brood *brood, const struct worker_place *place,
     if (pid < 0)
         return false;
     if (pid == 0)
-        child_end(worker_run(place, order, session, fd));
+        child_end(place->wrapper != NULL ? worker_exec(place, order, fd)
+                                         : worker_run(place, order, session, fd));
     *add(brood) = (struct brood_child){
         .token = order->token,
         .deadline_ns =

@@ -207,8 +207,10 @@ bool child_signals(const int *signals, size_t count, int *fd, struct err *err)
     sigset_t set;
 
     sigemptyset(&set);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        (void)signal(signals[i], SIG_DFL); /* one that is ignored never comes */
         sigaddset(&set, signals[i]);
+    }
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return err_set_errno(err, errno, "cannot block signals");
     *fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -232,7 +232,7 @@ static bool obey(struct spawner *spawner)
         return false;
     if (request.ask == SPAWNER_CANCEL)
         cancel(spawner, &request);
-    else if (hash_is_zero(&request.order.checkpoint))
+    else if (hash_is_zero(&request.order.checkpoint) || spawner->options->place.wrapper != NULL)
         ok = brood_start(&spawner->brood, &spawner->options->place, &request.order, NULL, fd, &err);
     else
         ok = give_to_template(spawner, &request, fd, &err);

@@ -33,6 +33,7 @@ struct worker_place {
     uint64_t memory_bytes;                 /* beside the machine; 0: WORKER_MEMORY */
     uint64_t machine_bytes;                /* largest machine that is run; 0: any */
     const struct confinement *confinement; /* NULL: no walls */
+    const char *wrapper;                   /* see worker_exec.h; or NULL */
 };
 
 /* Goes behind the walls, runs the job, writes the encoded outcome to `fd`. `session` is the thawed
