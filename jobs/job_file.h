@@ -128,6 +128,8 @@ struct job_checkpoint {
 };
 
 enum job_order { JOB_ORDER_LONGEST, JOB_ORDER_FILE };
+/* "longest-first", "file"; as the farm's HTTP interface has them. */
+const char *job_order_name(enum job_order order);
 enum job_missed { JOB_MISSED_RUN, JOB_MISSED_SKIP };
 
 /* `workflow:`: of the whole run. Texts are NULL and numbers 0 when not given. */

@@ -10,6 +10,11 @@
 #define PRIORITY_MAX 100
 #define RUNS_MAX     1000000
 
+const char *job_order_name(enum job_order order)
+{
+    return order == JOB_ORDER_FILE ? "file" : "longest-first";
+}
+
 /* `1 %`, `0.5%` in thousandths. */
 static bool parse_share(const char *text, uint64_t *out, struct err *err)
 {
