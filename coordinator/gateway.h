@@ -6,6 +6,9 @@
  * resend what has not been answered, so nothing is lost but time. The coordinator's process never
  * opens a nanomsg socket.
  *
+ * A program of this host that may open an ipc:// socket can end the gateway with one wrong byte
+ * (nanomsg asserts it): such a socket is for its owner and group only.
+ *
  * Both ways a frame is (gateway_frame.h):
  *
  * | offset | size | meaning                                                             |
@@ -40,11 +43,11 @@ struct gateway_limits {
     uint64_t memory_bytes; /* of address space; 0: no limit (sanitizers need it) */
     uint32_t frame_bytes;  /* waiting for the coordinator */
 };
-/* 4096 connections, 200/s, bursts of 400, 1 GiB, 4 MiB. */
+/* 4096 connections, 2000/s, bursts of 4000, 1 GiB, 4 MiB. */
 extern const struct gateway_limits gateway_limits_default;
 
 struct gateway_options {
-    const char *urls[GATEWAY_URLS_MAX]; /* "tcp://ADDRESS:PORT" or "ipc://PATH" */
+    const char *urls[GATEWAY_URLS_MAX]; /* "tcp://ADDRESS:PORT" or "ipc://PATH" (mode 0660) */
     size_t url_count;
     struct gateway_limits limits;
 };
@@ -57,6 +60,7 @@ struct gateway_figures {
     uint64_t answers;       /* sent */
     uint64_t dropped_rate;  /* over their peer's rate */
     uint64_t dropped_route; /* messages without a proper SP header */
+    uint64_t put_out;       /* connections, over the limit of those */
     uint64_t restarts;      /* of the gateway; counted by the coordinator's end */
 };
 

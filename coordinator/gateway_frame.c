@@ -74,6 +74,8 @@ bool frame_flush(struct frame_stream *stream, struct err *err)
             continue;
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return true;
+        if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
+            return err_set(err, ERR_NOT_FOUND, "the other end has closed");
         if (sent < 0)
             return err_set_errno(err, errno, "writing frames");
         stream->out_at += (size_t)sent;
@@ -85,7 +87,10 @@ bool frame_flush(struct frame_stream *stream, struct err *err)
 
 bool frame_fill(struct frame_stream *stream, struct err *err)
 {
+    size_t before;
+
     compact(&stream->in, &stream->in_at);
+    before = stream->in.size;
     if (!buf_reserve(&stream->in, IN_MAX - stream->in.size, err))
         return false;
     while (stream->in.size < IN_MAX) {
@@ -95,10 +100,11 @@ bool frame_fill(struct frame_stream *stream, struct err *err)
             continue;
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return true;
-        if (got < 0)
+        if (got < 0 && errno != ECONNRESET)
             return err_set_errno(err, errno, "reading frames");
-        if (got == 0)
-            return stream->in.size != 0 || err_set(err, ERR_NOT_FOUND, "the other end has closed");
+        if (got <= 0)
+            return stream->in.size > before ||
+                   err_set(err, ERR_NOT_FOUND, "the other end has closed");
         stream->in.size += (size_t)got;
     }
     return true;
@@ -132,13 +138,13 @@ bool frame_take(struct frame_stream *stream, struct frame *out, bool *got, struc
     return true;
 }
 
-#define FIGURES 6
+#define FIGURES 7
 
 void figures_store(const struct gateway_figures *figures, struct buf *out)
 {
-    const uint64_t values[FIGURES] = {figures->connections,  figures->accepted,
-                                      figures->requests,     figures->answers,
-                                      figures->dropped_rate, figures->dropped_route};
+    const uint64_t values[FIGURES] = {
+        figures->connections,  figures->accepted,      figures->requests, figures->answers,
+        figures->dropped_rate, figures->dropped_route, figures->put_out};
     struct err err = ERR_INIT;
     uint8_t bytes[8];
 
@@ -158,5 +164,6 @@ bool figures_load(struct span bytes, struct gateway_figures *out)
     out->answers = load_le64(bytes.data + 24);
     out->dropped_rate = load_le64(bytes.data + 32);
     out->dropped_route = load_le64(bytes.data + 40);
+    out->put_out = load_le64(bytes.data + 48);
     return true;
 }

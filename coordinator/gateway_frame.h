@@ -32,7 +32,7 @@ bool frame_put(struct frame_stream *stream, const struct frame *frame);
 size_t frame_waiting(const struct frame_stream *stream); /* bytes to be written */
 /* Writes what goes. Fails when the other end is gone. */
 bool frame_flush(struct frame_stream *stream, struct err *err);
-/* Reads what is there and fits. Fails when the other end is gone and all it sent was taken. */
+/* Reads what is there and fits. Fails when the other end is gone and nothing was read. */
 bool frame_fill(struct frame_stream *stream, struct err *err);
 /* The next whole frame; *got is false if there is none yet. Its spans live until the next
  * frame_fill. Fails if the bytes are no frame. */

@@ -1,4 +1,5 @@
 /* The gateway's own process: nanomsg on one side, frames on the other. */
+#include "coordinator/gateway_crowd.h"
 #include "coordinator/gateway_frame.h"
 #include "coordinator/rate.h"
 #include "storage/base/check.h"
@@ -16,18 +17,20 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MESSAGE_MAX   65536 /* an envelope (jobs/wire/seal.h) */
 #define BATCH_MAX     64    /* messages read before frames are written */
 #define FIGURES_MS    1000
-#define FDS_SPARE     32 /* of the library's own, and those open already */
+#define CROWD_MS      50 /* between looks at the number of connections */
+#define FDS_SPARE     64 /* of the library's own, and those open already */
 #define CONTROL_BYTES 256
 
 const struct gateway_limits gateway_limits_default = {
     .connections = 4096,
-    .rate = 200,
-    .burst = 400,
+    .rate = 2000,
+    .burst = 4000,
     .memory_bytes = UINT64_C(1) << 30,
     .frame_bytes = 4u << 20,
 };
@@ -37,7 +40,7 @@ struct server {
     struct frame_stream stream;
     struct rate_table rates;
     struct gateway_figures figures;
-    uint64_t figures_due_ns;
+    uint64_t figures_due_ns, crowd_due_ns;
     int socket;    /* nanomsg's; -1 before */
     int socket_fd; /* readable when a message is there */
     uint8_t message[MESSAGE_MAX + 64];
@@ -52,9 +55,17 @@ static bool nn_fail(struct err *err, const char *what)
 }
 
 /* Sanitizers reserve far more address space than they use. */
+#if defined(__has_feature)
+#define HAS_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_SANITIZER 1
+#else
+#define HAS_SANITIZER 0
+#endif
+
 static bool limit_memory(uint64_t bytes, struct err *err)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if HAS_SANITIZER
     (void)bytes;
     (void)err;
     return true;
@@ -66,19 +77,25 @@ static bool limit_memory(uint64_t bytes, struct err *err)
 #endif
 }
 
-/* A connection is a descriptor: further ones wait in the kernel's backlog. */
+/* Each connection is a descriptor. Half as many again may come before the next look. */
+static uint32_t files_for(uint32_t connections)
+{
+    return connections + connections / 2 + FDS_SPARE;
+}
+
 static bool limit_files(uint32_t connections, struct err *err)
 {
+    const uint32_t files = files_for(connections);
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return err_set_errno(err, errno, "asking for the limit on open files");
-    if (limit.rlim_max < connections + FDS_SPARE)
+    if (limit.rlim_max < files)
         return err_set(err, ERR_INVALID,
                        "%" PRIu32 " connections need a limit of %" PRIu32
                        " open files, the host allows %" PRIu64,
-                       connections, connections + FDS_SPARE, (uint64_t)limit.rlim_max);
-    limit.rlim_cur = limit.rlim_max = connections + FDS_SPARE;
+                       connections, files, (uint64_t)limit.rlim_max);
+    limit.rlim_cur = limit.rlim_max = files;
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 ||
            err_set_errno(err, errno, "limiting open files to %" PRIu64, (uint64_t)limit.rlim_cur);
 }
@@ -99,6 +116,7 @@ static bool server_listen(struct server *server, struct err *err)
     /* The size on the wire. A larger message ends its connection. */
     if (!set_option(server->socket, NN_RCVMAXSIZE, MESSAGE_MAX, "NN_RCVMAXSIZE", err))
         return false;
+    umask(0117); /* of an ipc:// socket: its owner and group */
     for (size_t i = 0; i < server->options->url_count; i++)
         if (nn_bind(server->socket, server->options->urls[i]) < 0)
             return nn_fail(err, server->options->urls[i]);
@@ -207,6 +225,17 @@ static void put_figures(struct server *server, uint64_t now_ns)
     buf_release(&bytes);
 }
 
+static void look_at_crowd(struct server *server, uint64_t now_ns)
+{
+    uint32_t most = server->options->limits.connections;
+    uint64_t now = nn_get_statistic(server->socket, NN_STAT_CURRENT_CONNECTIONS);
+
+    server->crowd_due_ns = now_ns + CROWD_MS * UINT64_C(1000000);
+    if (now > most)
+        server->figures.put_out +=
+            crowd_put_out((uint32_t)(now - most), server->stream.fd, (int)files_for(most));
+}
+
 static void wait_for_work(struct server *server)
 {
     struct pollfd waits[2] = {{server->stream.fd, POLLIN, 0}, {server->socket_fd, POLLIN, 0}};
@@ -214,7 +243,7 @@ static void wait_for_work(struct server *server)
     if (frame_waiting(&server->stream) != 0)
         waits[0].events |= POLLOUT;
     /* While the coordinator does not read, the network is not read either. */
-    poll(waits, has_room(server) ? 2 : 1, FIGURES_MS);
+    poll(waits, has_room(server) ? 2 : 1, CROWD_MS);
 }
 
 /* Until the coordinator is gone: that is its error. */
@@ -226,6 +255,8 @@ static bool server_loop(struct server *server, struct err *err)
 
         while (count < BATCH_MAX && has_room(server) && receive_one(server, now_ns))
             count++;
+        if (now_ns >= server->crowd_due_ns)
+            look_at_crowd(server, now_ns);
         if (now_ns >= server->figures_due_ns)
             put_figures(server, now_ns);
         if (!frame_flush(&server->stream, err) || !send_answers(server, err))

@@ -100,6 +100,7 @@ static void read_parameters(struct yaml_map *map, struct job_checkpoint *checkpo
 static void read_checkpoint(struct yaml *yaml, const struct yaml_entry *entry,
                             const struct path_reader *reader, struct job_checkpoint *out)
 {
+    size_t errors = yaml_error_count(yaml);
     const char *id = NULL;
     struct yaml_map map;
 
@@ -126,9 +127,10 @@ static void read_checkpoint(struct yaml *yaml, const struct yaml_entry *entry,
                        "goes with it");
         out->tag = id;
     }
-    if (out->tag == NULL && yaml_map_key(&map, "machine") == NULL)
-        yaml_error(yaml, entry->value, "a checkpoint needs one of `tag:`, `id:` and `machine:`");
     yaml_map_close(&map);
+    /* After another mistake this would only repeat it. */
+    if (out->tag == NULL && out->machine == NULL && yaml_error_count(yaml) == errors)
+        yaml_error(yaml, entry->value, "a checkpoint needs one of `tag:`, `id:` and `machine:`");
 }
 
 static int compare_checkpoints(const void *a, const void *b)

@@ -280,17 +280,20 @@ void job_parallel_read(struct yaml_map *outer, struct job_test *test)
     const struct yaml_node *list;
     struct job_matrix *matrices;
     struct yaml_map map;
-    size_t count;
+    size_t count, errors;
 
     if (node == NULL || !yaml_map_open(outer->yaml, node, "`parallel:`", &map))
         return;
-    yaml_map_need(&map, "matrix");
     list = yaml_get_list(&map, "matrix", JOB_MATRICES_MAX);
     count = yaml_list_count(list);
     matrices = pool_array(yaml_pool(outer->yaml), count, sizeof *matrices);
     for (size_t i = 0; i < count; i++)
         read_matrix(outer->yaml, yaml_list_at(list, i), &matrices[i]);
+    errors = yaml_error_count(outer->yaml);
     yaml_map_close(&map);
+    /* After a misspelt key this would only repeat it. */
+    if (count == 0 && yaml_error_count(outer->yaml) == errors)
+        yaml_error(outer->yaml, node, "`matrix:` is missing: a list of maps of keys and values");
     test->matrices = matrices;
     test->matrix_count = count;
 }

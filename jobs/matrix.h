@@ -2,15 +2,17 @@
  * and the boots that they need.
  *
  * A key of a matrix (struct job_axis) is one of
- * | key                                             | what it does                              |
- * |-------------------------------------------------|-------------------------------------------|
- * | `host`, `tags`                                   | one more tag asked of the agent / of the
- * test, for selection | | `checkpoint`                                     | what the test starts
- * from                 | | `seed`, `quantum`                                | given to the thawed
- * machine               | | `harts`, `memory`, `clock`, `machine_seed`, `machine_quantum`,
- * `engine`, `command_line` | instead of the machine file's: a boot of its own for each combination
- * | | any other name                                   | a variable: `${NAME}`, and in the guest's
- * environment | The first kinds are variables as well, under the same names.
+ * | key                                                    | what it does                        |
+ * |--------------------------------------------------------|-------------------------------------|
+ * | `host`                                                 | one more tag asked of the agent     |
+ * | `tags`                                                 | one more tag of the job, to select by |
+ * | `checkpoint`                                           | what the job starts from            |
+ * | `seed`, `quantum`                                      | given to the thawed machine         |
+ * | `harts`, `memory`, `clock`, `machine_seed`,            | instead of the machine file's: a    |
+ * | `machine_quantum`, `engine`, `command_line`            | boot for each combination of them   |
+ * | any other name, a capital letter first                 | a variable: `${NAME}`, and in the   |
+ * |                                                        | guest's environment                 |
+ * The values of all of them stand for `${KEY}` in the test's texts.
  *
  * Names: `test [seed=3, quantum=1000]`, axes in the order of the file: stable, unique in the run.
  * A test without a matrix keeps its name. */

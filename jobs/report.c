@@ -91,6 +91,8 @@ bool report_json(const struct suite_result *suite, struct buf *out, struct err *
     for (unsigned int i = 0; i < VERDICT_COUNT; i++)
         json_write_key_uint(&writer, verdict_name((enum verdict)i),
                             suite_count(suite, (enum verdict)i));
+    if (suite_quarantined(suite, NULL) > 0)
+        json_write_key_uint(&writer, "quarantined", suite_quarantined(suite, NULL));
     json_write_close(&writer);
     json_write_key_ms(&writer, "wall_ms", suite->wall_ns);
     json_write_key_ms(&writer, "boot_ms_saved", suite_boot_saved_ns(suite));
@@ -146,6 +148,9 @@ static bool tap_test(const struct test_result *test, size_t number, struct buf *
     if (test->verdict == VERDICT_SKIPPED)
         return buf_append_text(out, " # SKIP ", err) && tap_text(why(test), out, err) &&
                buf_append_text(out, "\n", err);
+    if (test->quarantine != NULL && !(buf_append_text(out, " # todo quarantine: ", err) &&
+                                      tap_text(test->quarantine, out, err)))
+        return false;
     if (!buf_append_text(out, "\n", err))
         return false;
     if (passed)
@@ -170,6 +175,8 @@ bool report_tap(const struct suite_result *suite, struct buf *out, struct err *e
 
 static bool summary(const struct suite_result *suite, struct buf *out, struct err *err)
 {
+    size_t failed = 0;
+
     if (!buf_format(out, err, "\n%zu test%s: ", suite->test_count,
                     suite->test_count == 1 ? "" : "s"))
         return false;
@@ -182,6 +189,11 @@ static bool summary(const struct suite_result *suite, struct buf *out, struct er
                         verdict_name((enum verdict)i)))
             return false;
     }
+    if (suite_quarantined(suite, &failed) > 0 &&
+        !buf_format(out, err, "%s%zu in quarantine (%zu failed)",
+                    suite_quarantined(suite, NULL) < suite->test_count ? ", " : "",
+                    suite_quarantined(suite, NULL), failed))
+        return false;
     if (!buf_format(out, err, "; %s", report_duration(suite->wall_ns).text))
         return false;
     if (suite_boot_saved_ns(suite) > 0 &&
@@ -209,10 +221,10 @@ bool report_table(const struct suite_result *suite, bool colours, struct buf *ou
         table_cell(&table, COLOUR_NONE, "%s", ran ? report_number(test->instructions).text : "");
         table_cell(&table, COLOUR_NONE, "%s", ran ? report_duration(test->thaw_ns).text : "");
         table_cell(&table, COLOUR_NONE, "%s", ran ? report_duration(test->wall_ns).text : "");
-        table_cell(&table, COLOUR_FAINT, "%s%s",
-                   test->expect_failure && test->verdict == VERDICT_PASS ? "failed, as it must: "
-                                                                         : "",
-                   why(test));
+        table_cell(
+            &table, COLOUR_FAINT, "%s%s%s", test->quarantine != NULL ? "in quarantine: " : "",
+            test->expect_failure && test->verdict == VERDICT_PASS ? "failed, as it must: " : "",
+            why(test));
     }
     ok = table_write(&table, colours, out, err);
     table_release(&table);

@@ -9,14 +9,29 @@
 
 /* JUnit XML as Jenkins and GitLab read it: one testsuite; a testcase each, its classname the
  * suite's name and its name unique in the file; at most one of failure (fail, divergence, timeout),
- * error (infra, cancelled) and skipped in each. Console output is in system-out, as text: escape
- * sequences taken out, what XML 1.0 forbids replaced. */
+ * error (infra, cancelled) and skipped in each. A test in quarantine that did not pass is skipped,
+ * with its verdict and the quarantine in the message: it does not gate. Attempts, agent, ids of the
+ * console and of artifacts are properties of the testcase. Console output is in system-out, as
+ * text: escape sequences taken out, what XML 1.0 forbids replaced. */
 bool report_junit(const struct suite_result *suite, struct buf *out, struct err *err);
-/* The Test Anything Protocol, version 14, with a YAML block for what did not pass. */
+/* The same in as many files as it takes for each to stay at `max` bytes or below (GitLab refuses
+ * larger ones, and Jenkins reads each as a whole). Each is a document of its own, with the counts
+ * of the tests in it; no classname and name come twice in all of them together. `take` gets them
+ * one after the other. ERR_TOO_BIG if one test alone does not fit. */
+#define REPORT_JUNIT_MAX (20u * 1000 * 1000)
+struct report_taker {
+    bool (*take)(void *context, size_t index, struct span file, struct err *err);
+    void *context;
+};
+bool report_junit_split(const struct suite_result *suite, size_t max,
+                        const struct report_taker *taker, struct err *err);
+/* The Test Anything Protocol, version 14, with a YAML block for what did not pass; a test in
+ * quarantine has the directive of one that need not pass. */
 bool report_tap(const struct suite_result *suite, struct buf *out, struct err *err);
 /* One object a line (result_write_json). */
 bool report_json_lines(const struct suite_result *suite, struct buf *out, struct err *err);
-/* One object: run, suite, verdict, counts (by verdict), wall_ms, boot_ms_saved, jobs (as
+/* One object: run, suite, verdict, counts (by verdict, and
+ * quarantined), wall_ms, boot_ms_saved, jobs (as
  * result_write_json). */
 bool report_json(const struct suite_result *suite, struct buf *out, struct err *err);
 /* A line a test (verdict, name, instructions, thaw, wall time, reason), and a line that sums up. */

@@ -2,6 +2,7 @@
 #include "jobs/report.h"
 #include "jobs/utf8.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,20 @@ static const char *element(enum verdict verdict)
     }
 }
 
+/* It ran, and does not count. */
+static bool put_quarantined(const struct test_result *test, struct buf *out, struct err *err)
+{
+    struct buf text = BUF_INIT(8192);
+    bool ok = buf_format(&text, err, "in quarantine (%s), and came to %s: %s", test->quarantine,
+                         verdict_name(test->verdict), test->reason == NULL ? "" : test->reason) &&
+              buf_append(&text, "", 1, err) && buf_append_text(out, "      <skipped", err) &&
+              put_attribute("message", (const char *)text.data, out, err) &&
+              buf_append_text(out, "/>\n", err);
+
+    buf_release(&text);
+    return ok;
+}
+
 static bool put_verdict(const struct test_result *test, struct buf *out, struct err *err)
 {
     const char *name = element(test->verdict);
@@ -116,6 +131,8 @@ static bool put_verdict(const struct test_result *test, struct buf *out, struct 
 
     if (name == NULL)
         return true;
+    if (test->quarantine != NULL)
+        return put_quarantined(test, out, err);
     ok = buf_format(out, err, "      <%s", name) && put_attribute("message", reason, out, err);
     if (ok && test->verdict != VERDICT_SKIPPED)
         ok = put_attribute("type", verdict_name(test->verdict), out, err);
@@ -126,6 +143,42 @@ static bool put_verdict(const struct test_result *test, struct buf *out, struct 
         ok = ok && buf_append_text(out, "/>\n", err);
     buf_release(&text);
     return ok;
+}
+
+static bool put_property(const char *name, const char *value, struct buf *out, struct err *err)
+{
+    return value == NULL ||
+           (buf_append_text(out, "        <property", err) &&
+            put_attribute("name", name, out, err) && put_attribute("value", value, out, err) &&
+            buf_append_text(out, "/>\n", err));
+}
+
+/* What the farm knows of the test besides. */
+static bool put_properties(const struct test_result *test, struct buf *out, struct err *err)
+{
+    char attempts[16];
+    bool ok;
+
+    if (test->attempts == 0)
+        return true;
+    snprintf(attempts, sizeof attempts, "%u", test->attempts);
+    ok = buf_append_text(out, "      <properties>\n", err) &&
+         put_property("attempts", attempts, out, err) &&
+         put_property("agent", test->agent, out, err) &&
+         put_property("cached", test->cached ? "true" : NULL, out, err) &&
+         put_property("quarantine", test->quarantine, out, err) &&
+         put_property("checkpoint", test->checkpoint, out, err) &&
+         put_property("state_id", test->state_id, out, err) &&
+         put_property("console", test->console_id, out, err);
+    for (size_t i = 0; ok && i < test->artifact_count; i++) {
+        struct buf name = BUF_INIT(4096);
+
+        ok = buf_format(&name, err, "artifact %s", test->artifacts[i].name) &&
+             buf_append(&name, "", 1, err) &&
+             put_property((const char *)name.data, test->artifacts[i].id, out, err);
+        buf_release(&name);
+    }
+    return ok && buf_append_text(out, "      </properties>\n", err);
 }
 
 /* `copy`: how many tests of this name came before. */
@@ -145,7 +198,8 @@ static bool put_case(const struct suite_result *suite, const struct test_result 
         ok = put_attribute("file", test->file, out, err);
     if (ok && test->line > 0)
         ok = buf_format(out, err, " line=\"%u\"", test->line);
-    ok = ok && buf_append_text(out, ">\n", err) && put_verdict(test, out, err);
+    ok = ok && buf_append_text(out, ">\n", err) && put_properties(test, out, err) &&
+         put_verdict(test, out, err);
     if (ok && test->console.size > 0)
         ok = buf_append_text(out, "      <system-out>", err) &&
              put_console(test->console, out, err) && buf_append_text(out, "</system-out>\n", err);
@@ -192,23 +246,112 @@ static bool put_counts(const struct suite_result *suite, struct buf *out, struct
     size_t failures = suite_count(suite, VERDICT_FAIL) + suite_count(suite, VERDICT_TIMEOUT) +
                       suite_count(suite, VERDICT_DIVERGENCE);
     size_t errors = suite_count(suite, VERDICT_INFRA) + suite_count(suite, VERDICT_CANCELLED);
+    size_t quarantined = 0, skipped = suite_count(suite, VERDICT_SKIPPED);
+
+    suite_quarantined(suite, &quarantined);
+    for (size_t i = 0; i < suite->test_count; i++)
+        skipped += suite->tests[i].quarantine != NULL && suite->tests[i].verdict == VERDICT_SKIPPED;
 
     return put_attribute("name", suite->name, out, err) &&
            buf_format(out, err, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\"",
-                      suite->test_count, failures, errors, suite_count(suite, VERDICT_SKIPPED)) &&
+                      suite->test_count, failures, errors, skipped + quarantined) &&
            put_time("time", suite->wall_ns, out, err) && buf_append_text(out, ">\n", err);
+}
+
+#define HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites"
+#define TAIL "  </testsuite>\n</testsuites>\n"
+
+static bool put_head(const struct suite_result *suite, struct buf *out, struct err *err)
+{
+    return buf_append_text(out, HEAD, err) && put_counts(suite, out, err) &&
+           buf_append_text(out, "  <testsuite", err) && put_counts(suite, out, err);
 }
 
 bool report_junit(const struct suite_result *suite, struct buf *out, struct err *err)
 {
     struct numbered *all = number_copies(suite);
-    bool ok =
-        buf_append_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites", err) &&
-        put_counts(suite, out, err) && buf_append_text(out, "  <testsuite", err) &&
-        put_counts(suite, out, err);
+    bool ok = put_head(suite, out, err);
 
     for (size_t i = 0; i < suite->test_count && ok; i++)
         ok = put_case(suite, all[i].test, all[i].copy, out, err);
     mem_free(all);
-    return ok && buf_append_text(out, "  </testsuite>\n</testsuites>\n", err);
+    return ok && buf_append_text(out, TAIL, err);
+}
+
+/* One file of several. */
+struct part {
+    const struct suite_result *suite;
+    const struct report_taker *taker;
+    size_t max;
+    size_t frame;        /* bytes around the cases, at most */
+    size_t first, count; /* tests in it */
+    size_t index;
+    struct buf cases;
+    struct err *err;
+};
+
+/* What is around the cases: no count of a part has more digits than that of the whole. */
+static bool measure_frame(struct part *part)
+{
+    struct buf head = BUF_INIT(64 * 1024);
+    bool ok = put_head(part->suite, &head, part->err);
+
+    part->frame = head.size + sizeof TAIL - 1;
+    buf_release(&head);
+    return ok;
+}
+
+static bool finish_part(struct part *part)
+{
+    struct suite_result slice = *part->suite;
+    struct buf file = BUF_INIT(part->max);
+    bool ok;
+
+    slice.tests += part->first;
+    slice.test_count = part->count;
+    ok = put_head(&slice, &file, part->err) &&
+         buf_append(&file, part->cases.data, part->cases.size, part->err) &&
+         buf_append_text(&file, TAIL, part->err) &&
+         part->taker->take(part->taker->context, part->index, buf_span(&file), part->err);
+    buf_release(&file);
+    buf_clear(&part->cases);
+    part->first += part->count;
+    part->count = 0;
+    part->index++;
+    return ok;
+}
+
+/* Adds a case; one that does not fit begins the next file. */
+static bool add_case(struct part *part, struct span text)
+{
+    if (part->frame + part->cases.size + text.size > part->max && part->count > 0 &&
+        !finish_part(part))
+        return false;
+    if (part->frame + text.size > part->max)
+        return err_set(part->err, ERR_TOO_BIG,
+                       "test %s alone takes more than the %zu bytes of a file",
+                       part->suite->tests[part->first + part->count].name, part->max);
+    part->count++;
+    return buf_append(&part->cases, text.data, text.size, part->err);
+}
+
+bool report_junit_split(const struct suite_result *suite, size_t max,
+                        const struct report_taker *taker, struct err *err)
+{
+    struct part part = {
+        .suite = suite, .taker = taker, .max = max, .cases = BUF_INIT(max), .err = err};
+    struct numbered *all = number_copies(suite);
+    struct buf text = BUF_INIT(max);
+    bool ok = measure_frame(&part);
+
+    for (size_t i = 0; i < suite->test_count && ok; i++) {
+        buf_clear(&text);
+        ok = put_case(suite, all[i].test, all[i].copy, &text, err) &&
+             add_case(&part, buf_span(&text));
+    }
+    ok = ok && ((part.count == 0 && part.index > 0) || finish_part(&part));
+    buf_release(&text);
+    buf_release(&part.cases);
+    mem_free(all);
+    return ok;
 }

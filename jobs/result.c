@@ -5,7 +5,24 @@ size_t suite_count(const struct suite_result *suite, enum verdict verdict)
     size_t count = 0;
 
     for (size_t i = 0; i < suite->test_count; i++)
-        count += suite->tests[i].verdict == verdict ? 1 : 0;
+        count += suite->tests[i].verdict == verdict && suite->tests[i].quarantine == NULL ? 1 : 0;
+    return count;
+}
+
+size_t suite_quarantined(const struct suite_result *suite, size_t *failed)
+{
+    size_t count = 0, bad = 0;
+
+    for (size_t i = 0; i < suite->test_count; i++) {
+        const struct test_result *test = &suite->tests[i];
+
+        if (test->quarantine == NULL)
+            continue;
+        count++;
+        bad += test->verdict != VERDICT_PASS && test->verdict != VERDICT_SKIPPED ? 1 : 0;
+    }
+    if (failed != NULL)
+        *failed = bad;
     return count;
 }
 
@@ -15,8 +32,10 @@ enum verdict suite_verdict(const struct suite_result *suite)
 
     if (suite->test_count == 0)
         return VERDICT_INFRA;
-    for (size_t i = 0; i < suite->test_count; i++)
-        worst = verdict_worst(worst, suite->tests[i].verdict);
+    for (size_t i = 0; i < suite->test_count; i++) {
+        if (suite->tests[i].quarantine == NULL)
+            worst = verdict_worst(worst, suite->tests[i].verdict);
+    }
     return worst;
 }
 
@@ -27,7 +46,7 @@ uint64_t suite_boot_saved_ns(const struct suite_result *suite)
     for (size_t i = 0; i < suite->test_count; i++) {
         const struct test_result *test = &suite->tests[i];
 
-        if (test->verdict == VERDICT_SKIPPED || test->checkpoint == NULL)
+        if (test->verdict == VERDICT_SKIPPED || test->checkpoint == NULL || test->cached)
             continue;
         if (suite->boot_ns > test->thaw_ns)
             saved += suite->boot_ns - test->thaw_ns;
@@ -46,6 +65,27 @@ static void write_signature(const struct signature *signature, struct json_write
     else
         json_write_null(writer);
     buf_release(&text);
+}
+
+static void write_farm(const struct test_result *result, struct json_writer *writer)
+{
+    if (result->group != NULL)
+        json_write_key_text(writer, "group", result->group);
+    json_write_key_uint(writer, "attempts", result->attempts == 0 ? 1 : result->attempts);
+    json_write_key_text(writer, "agent", result->agent);
+    json_write_key_bool(writer, "cached", result->cached);
+    json_write_key_text(writer, "quarantine", result->quarantine);
+    json_write_key_text(writer, "console_id", result->console_id);
+    json_write_key(writer, "artifacts");
+    json_write_array(writer);
+    for (size_t i = 0; i < result->artifact_count; i++) {
+        json_write_object(writer);
+        json_write_key_text(writer, "name", result->artifacts[i].name);
+        json_write_key_text(writer, "id", result->artifacts[i].id);
+        json_write_key_uint(writer, "size", result->artifacts[i].size);
+        json_write_close(writer);
+    }
+    json_write_close(writer);
 }
 
 void result_write_json(const struct test_result *result, struct json_writer *writer)
@@ -69,6 +109,8 @@ void result_write_json(const struct test_result *result, struct json_writer *wri
     json_write_key_ms(writer, "thaw_ms", result->thaw_ns);
     json_write_key_ms(writer, "wall_ms", result->wall_ns);
     json_write_key_text(writer, "results", result->results);
+    if (result->attempts > 0)
+        write_farm(result, writer);
     json_write_key(writer, "output");
     json_write_span(writer, result->output);
     json_write_key(writer, "console");

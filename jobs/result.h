@@ -9,6 +9,13 @@
 #include "jobs/signature.h"
 #include "jobs/verdict.h"
 
+/* A file that came back from a guest, in the store. */
+struct result_artifact {
+    const char *name;
+    const char *id; /* its hash */
+    uint64_t size;
+};
+
 struct test_result {
     const char *suite;
     const char *name;
@@ -28,6 +35,16 @@ struct test_result {
     struct span output;                /* of the last command, as text */
     const struct signature *signature; /* of a failure, or NULL */
     const char *results; /* folder that the guest's results were written to, or NULL */
+
+    /* Of the farm; zeroed for a run on this host alone. */
+    const char *group;      /* the test's name without its parameters, or NULL: `name` */
+    uint32_t attempts;      /* 0: one */
+    const char *agent;      /* name of the last attempt's, or NULL */
+    bool cached;            /* known from an earlier run: not run again */
+    const char *quarantine; /* owner and reason, or NULL; such a test does not gate */
+    const char *console_id; /* hash of the console's log in the store, or NULL */
+    const struct result_artifact *artifacts;
+    size_t artifact_count;
 };
 
 struct suite_result {
@@ -39,16 +56,20 @@ struct suite_result {
     uint64_t boot_ns; /* what one boot takes; 0: not known */
 };
 
-/* How many tests have this verdict. */
+/* How many tests have this verdict; those in quarantine are not among them. */
 size_t suite_count(const struct suite_result *suite, enum verdict verdict);
-/* The loudest verdict of all; no tests at all is infra: nothing was shown. */
+/* How many tests are in quarantine; `failed` (may be NULL) of them neither passed nor were skipped.
+ */
+size_t suite_quarantined(const struct suite_result *suite, size_t *failed);
+/* The loudest verdict of all that gate; no tests at all is infra: nothing was shown. */
 enum verdict suite_verdict(const struct suite_result *suite);
 /* What booting for every test that was run would have taken more. */
 uint64_t suite_boot_saved_ns(const struct suite_result *suite);
 
 /* One JSON object: name, suite, verdict, exit_status (null: none), reason, signature, checkpoint,
- * state_id, instructions, virtual_ns, thaw_ms, wall_ms, output, console. Keys are stable; new ones
- * may come. */
+ * state_id, instructions, virtual_ns, thaw_ms, wall_ms, output, console; of a farm's: group,
+ * attempts, agent, cached, quarantine, console_id, artifacts (name, id, size). Keys are stable; new
+ * ones may come. */
 void result_write_json(const struct test_result *result, struct json_writer *writer);
 
 #endif

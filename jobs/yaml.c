@@ -48,12 +48,36 @@ static void fail_at(struct builder *builder, struct fy_event *event, const char 
     builder->stop = true;
 }
 
+/* The token's text, as YAML means it. Put together from its pieces: fy_token_get_text leaks what it
+ * put them together in, when there are many (libfyaml 0.7.12). NULL: no such token. */
+static const char *token_bytes(struct builder *builder, struct fy_token *token, size_t *size)
+{
+    struct buf text = BUF_INIT(2 * YAML_FILE_BYTES_MAX);
+    const struct fy_iter_chunk *piece = NULL;
+    struct fy_token_iter *iterator;
+    struct err ignored = ERR_INIT;
+    const char *copy;
+
+    *size = 0;
+    if (token == NULL)
+        return NULL;
+    iterator = fy_token_iter_create(token);
+    CHECK(iterator != NULL);
+    /* Never twice as long as the file: at worst `\L` becomes three bytes. */
+    while ((piece = fy_token_iter_chunk_next(iterator, piece, NULL)) != NULL)
+        CHECK(buf_append(&text, piece->str, piece->len, &ignored));
+    fy_token_iter_destroy(iterator);
+    copy = pool_bytes(builder->yaml->pool, text.data, text.size);
+    *size = text.size;
+    buf_release(&text);
+    return copy;
+}
+
 static const char *token_text(struct builder *builder, struct fy_token *token)
 {
-    size_t size = 0;
-    const char *text = token == NULL ? NULL : fy_token_get_text(token, &size);
+    size_t size;
 
-    return text == NULL ? NULL : pool_bytes(builder->yaml->pool, text, size);
+    return token_bytes(builder, token, &size);
 }
 
 static struct yaml_node *node_new(struct builder *builder, struct fy_event *event,
@@ -211,11 +235,9 @@ static void take_scalar(struct builder *builder, struct fy_event *event)
 {
     struct yaml_node *node = node_new(builder, event, YAML_SCALAR);
     struct fy_token *token = event->scalar.value;
-    size_t size = 0;
-    const char *text = token == NULL ? NULL : fy_token_get_text(token, &size);
+    const char *text = token_bytes(builder, token, &node->text_size);
 
-    node->text = pool_bytes(builder->yaml->pool, text, text == NULL ? 0 : size);
-    node->text_size = text == NULL ? 0 : size;
+    node->text = text != NULL ? text : pool_bytes(builder->yaml->pool, NULL, 0);
     node->plain = token == NULL || fy_token_scalar_style(token) == FYSS_PLAIN;
     keep_anchor(builder, token_text(builder, event->scalar.anchor), node);
     place(builder, node);

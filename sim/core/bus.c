@@ -23,6 +23,10 @@ bool bus_add(struct bus *bus, const struct bus_region *region, struct err *err)
         return err_set(err, ERR_INVALID, "%s: no address range of %llu bytes begins at 0x%llx",
                        region_name(region), (unsigned long long)region->size,
                        (unsigned long long)region->base);
+    if (region->ram != NULL && (region->size < 8 || region->size > region->ram->size))
+        return err_set(err, ERR_INVALID, "%s at 0x%llx: %llu bytes, of an image of %llu",
+                       region_name(region), (unsigned long long)region->base,
+                       (unsigned long long)region->size, (unsigned long long)region->ram->size);
     if (bus->count == BUS_REGIONS_MAX)
         return err_set(err, ERR_TOO_BIG, "%s: more than %d regions on a bus", region_name(region),
                        BUS_REGIONS_MAX);

@@ -49,7 +49,8 @@ struct bus {
 };
 
 void bus_init(struct bus *bus);
-/* ERR_CONFLICT for an overlap (names both). Only while the machine is built. */
+/* ERR_CONFLICT for an overlap (names both); ERR_INVALID for RAM that is larger than its image, or
+ * under 8 bytes. Only while the machine is built. */
 bool bus_add(struct bus *bus, const struct bus_region *region, struct err *err);
 bool bus_watch(struct bus *bus, const struct bus_watch *watch, struct err *err);
 /* NULL if nothing is there. */

@@ -136,12 +136,15 @@ static bool is_marked(const uint8_t *bits, uint64_t index)
     return (bits[index / 8] >> index % 8 & 1) != 0;
 }
 
-/* What this place held when it was last stored: a delta against that is small. */
-static const struct hash *base_of(const struct image *image, uint64_t place)
+/* What this place held when it was last stored: a delta against that is small. Of an image that
+ * was never thawed a digest may have written the new hash there already: that is no base. */
+static const struct hash *base_of(const struct image *image, uint64_t place,
+                                  const struct hash *hash)
 {
     const struct hash *nodes = image->mapping.nodes != NULL ? image->mapping.nodes : image->nodes;
+    const struct hash *base = &nodes[place];
 
-    return hash_is_zero(&nodes[place]) ? NULL : &nodes[place];
+    return hash_is_zero(base) || hash_equal(base, hash) ? NULL : base;
 }
 
 /* Hands the bytes to the sink, puts the hash in its place and marks the parent. */
@@ -152,7 +155,8 @@ static bool replace(struct commit *commit, uint32_t level, uint64_t index, struc
     uint64_t place = image->shape.offsets[level] + index;
 
     if (commit->sink != NULL && !hash_is_zero(hash) &&
-        !commit->sink->put(commit->sink->context, hash, bytes, base_of(image, place), commit->err))
+        !commit->sink->put(commit->sink->context, hash, bytes, base_of(image, place, hash),
+                           commit->err))
         return false;
     image->nodes[place] = *hash;
     if (level + 1 < image->shape.level_count)

@@ -195,7 +195,7 @@ static struct driven drive_for(struct agent_rig *rig, struct fake_clock *fake, u
     struct clock_source clock = {fake_now, fake_now, fake};
     struct console_step steps[] = {sends("spin\r"), expects("never")};
     struct console_plan plan = {
-        .steps = steps, .step_count = 2, .instructions_max = 10 * DRIVE_SLICE};
+        .steps = steps, .step_count = 2, .instructions_max = 4 * DRIVE_SLICE};
     struct drive_options options = options_of(rig);
 
     options.clock = &clock;
@@ -226,9 +226,9 @@ static void the_wall_guard_waits_until_it_is_past(void **state)
 
     assert_int_equal(driven.result.verdict, VERDICT_TIMEOUT);
     assert_non_null(strstr(driven.result.reason, "instructions"));
-    assert_int_equal(driven.after - driven.before, 10 * DRIVE_SLICE);
+    assert_int_equal(driven.after - driven.before, 4 * DRIVE_SLICE);
     /* The clock is looked at once a slice: neither never nor all the time. */
-    assert_true(fake.looks >= 11 && fake.looks < 20);
+    assert_true(fake.looks >= 5 && fake.looks < 10);
 }
 
 static void no_guard_asks_no_clock_to_stop(void **state)
@@ -237,7 +237,7 @@ static void no_guard_asks_no_clock_to_stop(void **state)
     struct fake_clock fake = {.step_ns = UINT64_C(1) << 60};
     struct driven driven = drive_for(rig, &fake, 0);
 
-    assert_int_equal(driven.after - driven.before, 10 * DRIVE_SLICE);
+    assert_int_equal(driven.after - driven.before, 4 * DRIVE_SLICE);
 }
 
 static void progress_can_cancel(void **state)

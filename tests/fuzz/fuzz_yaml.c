@@ -1,5 +1,6 @@
-/* Any text as a machine file and as a suite file: refused with a sentence, or plain data. */
-#include "jobs/job_file.h"
+/* Any text as a machine file and as a job file: refused with a sentence, or plain data; a job file
+ * makes jobs, or says why not. */
+#include "jobs/matrix.h"
 #include "storage/base/check.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -15,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct variables none = {no_variable, NULL};
     struct machine_file *machine = NULL;
     struct job_file *suite = NULL;
-    struct err err = ERR_INIT, other = ERR_INIT;
+    struct job_expanded *jobs = NULL;
+    struct err err = ERR_INIT, other = ERR_INIT, more = ERR_INIT;
     struct span text = {data, size};
 
     if (machine_file_parse(text, "fuzz.yaml", &none, &machine, &err))
@@ -24,6 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(err.kind != ERR_NONE);
     if (!job_file_parse(text, "fuzz.yaml", &none, &suite, &other))
         CHECK(other.kind != ERR_NONE);
+    else if (!job_expand(suite, NULL, 0, &jobs, &more))
+        CHECK(more.kind != ERR_NONE);
+    else
+        CHECK(jobs->count >= 1);
+    job_expanded_free(jobs);
     machine_file_free(machine);
     job_file_free(suite);
     return 0;

@@ -244,6 +244,164 @@ static void a_full_buffer_is_an_error_not_a_short_report(void **state)
     }
 }
 
+static const struct result_artifact artifacts[] = {{"report.txt", "beef", 12}};
+static struct test_result farm_tests[] = {
+    {.suite = "night",
+     .name = "a [seed=1]",
+     .group = "a",
+     .verdict = VERDICT_FAIL,
+     .reason = "no",
+     .exit_status = 1,
+     .attempts = 2,
+     .agent = "big-endian",
+     .console_id = "cafe",
+     .quarantine = "ann: flaky",
+     .artifacts = artifacts,
+     .artifact_count = 1},
+    {.suite = "night", .name = "b", .verdict = VERDICT_PASS, .attempts = 1, .cached = true},
+};
+static const struct suite_result farm_suite = {
+    .name = "night", .tests = farm_tests, .test_count = 2};
+
+static void a_test_in_quarantine_does_not_gate(void **state)
+{
+    struct suite_result all = farm_suite;
+    size_t failed = 0;
+
+    (void)state;
+    assert_int_equal(suite_verdict(&all), VERDICT_PASS);
+    assert_int_equal(suite_count(&all, VERDICT_FAIL), 0);
+    assert_int_equal(suite_quarantined(&all, &failed), 1);
+    assert_int_equal(failed, 1);
+    all.test_count = 1;
+    assert_int_equal(suite_verdict(&all), VERDICT_SKIPPED);
+    farm_tests[0].quarantine = NULL;
+    assert_int_equal(suite_verdict(&all), VERDICT_FAIL);
+    farm_tests[0].quarantine = "ann: flaky";
+}
+
+static void reports_show_attempts_and_quarantine(void **state)
+{
+    struct buf out = BUF_INIT(1u << 20);
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_true(report_junit(&farm_suite, &out, &err));
+    text_is(&out,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+            "<testsuites name=\"night\" tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"1\" "
+            "time=\"0.000000\">\n"
+            "  <testsuite name=\"night\" tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"1\" "
+            "time=\"0.000000\">\n"
+            "    <testcase classname=\"night\" name=\"a [seed=1]\" time=\"0.000000\">\n"
+            "      <properties>\n"
+            "        <property name=\"attempts\" value=\"2\"/>\n"
+            "        <property name=\"agent\" value=\"big-endian\"/>\n"
+            "        <property name=\"quarantine\" value=\"ann: flaky\"/>\n"
+            "        <property name=\"console\" value=\"cafe\"/>\n"
+            "        <property name=\"artifact report.txt\" value=\"beef\"/>\n"
+            "      </properties>\n"
+            "      <skipped message=\"in quarantine (ann: flaky), and came to fail: no\"/>\n"
+            "    </testcase>\n"
+            "    <testcase classname=\"night\" name=\"b\" time=\"0.000000\">\n"
+            "      <properties>\n"
+            "        <property name=\"attempts\" value=\"1\"/>\n"
+            "        <property name=\"cached\" value=\"true\"/>\n"
+            "      </properties>\n"
+            "    </testcase>\n"
+            "  </testsuite>\n"
+            "</testsuites>\n");
+    assert_true(report_tap(&farm_suite, &out, &err));
+    assert_non_null(
+        memmem(out.data, out.size, "not ok 1 - a [seed=1] # todo quarantine: ann: flaky\n", 51));
+    buf_clear(&out);
+    assert_true(report_json_lines(&farm_suite, &out, &err));
+    assert_true(buf_append(&out, "", 1, &err));
+    assert_non_null(strstr((char *)out.data,
+                           "\"group\": \"a\", \"attempts\": 2, \"agent\": \"big-endian\", "
+                           "\"cached\": false, \"quarantine\": \"ann: flaky\", "
+                           "\"console_id\": \"cafe\", \"artifacts\": [{\"name\": "
+                           "\"report.txt\", \"id\": \"beef\", \"size\": 12}]"));
+    buf_clear(&out);
+    assert_true(report_table(&farm_suite, false, &out, &err));
+    assert_true(buf_append(&out, "", 1, &err));
+    assert_non_null(strstr((char *)out.data, "1 pass, 1 in quarantine (1 failed)"));
+    buf_release(&out);
+}
+
+struct files {
+    size_t count, cases, largest;
+};
+
+static size_t count_of(struct span text, const char *word)
+{
+    size_t count = 0;
+    const uint8_t *at = text.data, *end = text.data + text.size;
+
+    while ((at = memmem(at, (size_t)(end - at), word, strlen(word))) != NULL) {
+        count++;
+        at++;
+    }
+    return count;
+}
+
+static bool take_file(void *context, size_t index, struct span file, struct err *err)
+{
+    struct files *files = context;
+    char counts[32];
+
+    (void)err;
+    assert_int_equal(index, files->count);
+    files->count++;
+    files->cases += count_of(file, "<testcase ");
+    files->largest = file.size > files->largest ? file.size : files->largest;
+    /* a document of its own, with its own counts */
+    snprintf(counts, sizeof counts, " tests=\"%zu\" ", count_of(file, "<testcase "));
+    assert_int_equal(count_of(file, counts), 2);
+    snprintf(counts, sizeof counts, " failures=\"%zu\" ", count_of(file, "<failure "));
+    assert_int_equal(count_of(file, counts), 2);
+    assert_memory_equal(file.data, "<?xml ", 6);
+    assert_memory_equal(file.data + file.size - 14, "</testsuites>\n", 14);
+    return true;
+}
+
+static void junit_is_split_below_its_limit(void **state)
+{
+    enum { COUNT = 5000 };
+    struct test_result *many = calloc(COUNT, sizeof *many);
+    struct suite_result all = {.name = "s", .tests = many, .test_count = COUNT};
+    struct files files = {0};
+    const struct report_taker taker = {take_file, &files};
+    struct err err = ERR_INIT;
+    char console[300];
+
+    (void)state;
+    memset(console, '&', sizeof console);
+    for (size_t i = 0; i < COUNT; i++)
+        many[i] = (struct test_result){.suite = "s",
+                                       .name = "the same",
+                                       .verdict = i % 3 == 0 ? VERDICT_FAIL : VERDICT_PASS,
+                                       .console = {(const uint8_t *)console, i % sizeof console}};
+    assert_true(report_junit_split(&all, 100000, &taker, &err));
+    assert_int_equal(files.cases, COUNT);
+    assert_true(files.largest <= 100000);
+    assert_true(files.largest > 95000);
+    assert_true(files.count > 10);
+    /* one file when all fit, and when there is nothing */
+    files = (struct files){0};
+    assert_true(report_junit_split(&all, REPORT_JUNIT_MAX, &taker, &err));
+    assert_int_equal(files.count, 1);
+    all.test_count = 0;
+    files = (struct files){0};
+    assert_true(report_junit_split(&all, 1000, &taker, &err));
+    assert_int_equal(files.count, 1);
+    all.test_count = COUNT;
+    files = (struct files){0};
+    assert_false(report_junit_split(&all, 1000, &taker, &err));
+    assert_int_equal(err.kind, ERR_TOO_BIG);
+    free(many);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
@@ -256,6 +414,9 @@ int main(void)
         cmocka_unit_test(numbers_are_for_people),
         cmocka_unit_test(a_suite_without_tests_shows_nothing),
         cmocka_unit_test(a_full_buffer_is_an_error_not_a_short_report),
+        cmocka_unit_test(a_test_in_quarantine_does_not_gate),
+        cmocka_unit_test(reports_show_attempts_and_quarantine),
+        cmocka_unit_test(junit_is_split_below_its_limit),
     };
 
     return cmocka_run_group_tests(all, NULL, NULL);

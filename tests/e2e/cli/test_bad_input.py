@@ -199,7 +199,9 @@ class Stores(CliTest):
         whole = bytearray((self.kept / name).read_bytes())
         whole[len(whole) // 2] ^= 0x10
         self.harm(name, bytes(whole))
-        self.thaw("fsck", status=FAIL)
+        found = self.json("fsck", status=FAIL)
+        self.assertFalse(found["sound"])
+        self.assertIn("teach", " ".join(entry["text"] for entry in found["findings"]))
         self.thaw("fsck", "--repair", status=FAIL)
         self.boot("again")
         self.sound()

@@ -5,8 +5,8 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as tree
 
-from harness import (COMMANDS, FAIL, FAILS_WITH_7, LOOPS, PASSES, SUITES, TIMEOUT, USAGE,
-                     CliTest, main)
+from harness import (COMMANDS, FAIL, FAILS_WITH_7, GUESTS, INFRA, LOOPS, PASSES, SUITES, TIMEOUT,
+                     USAGE, CliTest, main)
 
 
 class Help(CliTest):
@@ -87,6 +87,21 @@ class Checkpoints(CliTest):
         self.assertEqual(self.boot("one")["checkpoint"], self.boot("two")["checkpoint"])
         self.assertEqual([entry["tags"] for entry in self.json("ls")], [["one", "two"]])
 
+    def test_boot_freezes_at_exactly_that_instruction(self):
+        head = f"machine: m\nmemory: 1 MiB\nelf: {self.file('loops.elf', LOOPS)}\n"
+        booted = []
+        for count in (777, 778):
+            machine = self.file("m.yaml", head + f"freeze: {{instructions: {count}}}\n")
+            booted.append(self.json("boot", machine, "-n", f"at-{count}"))
+        self.assertEqual([entry["instructions"] for entry in booted], [777, 778])
+        self.assertNotEqual(booted[0]["state_id"], booted[1]["state_id"])
+        harts = [entry for entry in self.json("show", "at-777")["objects"]
+                 if entry["schema"] == "riscv-hart"]
+        self.assertEqual(harts[0]["attributes"]["instructions"], 777)
+        differ = self.json("diff", "at-777", "at-778", status=FAIL)["attributes"]
+        self.assertIn(("board0.hart0", "instructions"),
+                      {(entry["object"], entry["attribute"]) for entry in differ})
+
     def test_show_knows_every_attribute(self):
         checkpoint = self.boot()["checkpoint"]
         shown = self.json("show", "teach")
@@ -124,10 +139,13 @@ class Checkpoints(CliTest):
         self.boot("keep")
         self.boot("go", "teach3")
         self.assertEqual(self.json("rm", "go"), {"removed": ["go"]})
+        kept = self.json("show", "keep")["checkpoint"]
+        self.refused(INFRA, "rm", kept, says="tag")
         would = self.json("gc", "--dry-run")
         self.assertTrue(would["dry_run"])
         self.assertEqual(self.json("gc")["checkpoints_removed"], 1)
         self.assertEqual([entry["tags"] for entry in self.json("ls")], [["keep"]])
+        self.refused(USAGE, "show", "go", says="go")
         self.assertIn("kept 1 checkpoints", self.thaw("gc"))
         self.sound()
 
@@ -139,8 +157,12 @@ class Checkpoints(CliTest):
 
     def test_attrs_is_the_reference(self):
         schemas = self.json("attrs")
-        self.assertIn("riscv-hart", {entry["schema"] for entry in schemas})
+        self.assertLessEqual({"riscv-hart", "ns16550", "virtio-blk", "thaw-machine"},
+                             {entry["schema"] for entry in schemas})
         self.assertIn("mepc", self.thaw("attrs"))
+        self.assertIn("stimecmp", self.thaw("attrs", "riscv-hart"))
+        self.assertNotIn("stimecmp", self.thaw("attrs", "ns16550"))
+        self.refused(USAGE, "attrs", "nosuch", says="nosuch")
 
     def test_export_and_import_keep_the_ids(self):
         checkpoint = self.boot()["checkpoint"]
@@ -200,6 +222,14 @@ class Running(CliTest):
     def test_the_same_run_has_the_same_state(self):
         program = self.file("passes.elf", PASSES)
         first, second = (self.json("run", "--elf", program) for _ in range(2))
+        for key in ("state_id", "instructions", "virtual_ns", "console"):
+            self.assertEqual(first[key], second[key])
+
+    def test_several_harts_run_the_same_way_each_time(self):
+        program = GUESTS / "bare" / "stress.elf"
+        self.assertRegex(self.thaw("run", "--elf", program), r"sum [0-9a-f]{16}")
+        first, second = (self.json("run", "--elf", program, "--harts", 3) for _ in range(2))
+        self.assertEqual(first["verdict"], "pass")
         for key in ("state_id", "instructions", "virtual_ns", "console"):
             self.assertEqual(first[key], second[key])
 

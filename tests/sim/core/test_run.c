@@ -46,12 +46,14 @@ static void a_run_stops_at_the_cycle_asked(void **state)
     assert_int_equal(machine_run(machine, &limits), MACHINE_STOP_CYCLE);
     assert_int_equal(machine_cycle(machine), 1000);
     assert_int_equal(rig_cpu(machine, 0)->pc, 1000);
+    assert_int_equal(machine_now(machine), 1000);
     machine_free(machine);
     /* With several, at the first round that begins then or later: quanta of 64. */
     machine = rig_board(&registry, 2, "n", NULL);
     assert_int_equal(machine_run(machine, &limits), MACHINE_STOP_CYCLE);
     assert_int_equal(machine_cycle(machine), 1024);
     assert_int_equal(machine_instructions(machine), 2048);
+    assert_int_equal(root(machine)->turn, 2); /* and it has not begun: nothing of 1024 has fired */
     machine_free(machine);
 }
 
@@ -164,6 +166,41 @@ static void a_nearer_deadline_ends_the_round(void **state)
         machine_free(machine);
     }
     mem_free(trace);
+}
+
+static void a_later_deadline_makes_no_round_longer(void **state)
+{
+    struct span delay = {(const uint8_t *)"\xff", 1};
+    struct err err = ERR_INIT;
+    struct registry registry;
+    struct machine *machine;
+    size_t taken;
+
+    (void)state;
+    rig_registry(&registry);
+    machine = rig_board(&registry, 2, "n", NULL);
+    rig_run(machine, 10);
+    BASE_OK(machine_input(machine, machine_find(machine, "board0.timer0"), "delay", delay, &taken,
+                          &err),
+            &err);
+    assert_int_equal(root(machine)->round_end, RIG_QUANTUM);
+    machine_free(machine);
+}
+
+/* The limit comes before the wait: what is frozen there is the machine after that instruction. */
+static void a_limit_at_the_instruction_that_waits_leaves_time_where_it_is(void **state)
+{
+    struct rig_timer_config config = {0, 100000, 0};
+    struct registry registry;
+    struct machine *machine;
+
+    (void)state;
+    rig_registry(&registry);
+    machine = rig_board(&registry, 1, "nnw", &config);
+    assert_int_equal(rig_run(machine, 3), MACHINE_STOP_INSTRUCTIONS);
+    assert_int_equal(machine_cycle(machine), 3);
+    assert_int_equal(rig_cpu(machine, 0)->wfi, 1);
+    machine_free(machine);
 }
 
 /* "e" sets a deadline of now: due when its own instruction is over, not before the hart's time. */
@@ -329,6 +366,8 @@ static void a_waiting_hart_jumps_to_the_next_event(void **state)
         assert_int_equal(latch->edges, 2); /* raised by the timer, taken away by the hart */
         assert_int_equal(latch->at, 100000);
         assert_int_equal(timer_of(machine)->count, 1);
+        /* In one step: the round in which all fell asleep, then one to the deadline. */
+        assert_int_equal(rig_cpu(machine, 0)->turns, cpus == 1 ? 0 : 2);
         machine_free(machine);
     }
 }
@@ -481,6 +520,8 @@ int main(void)
         cmocka_unit_test(deadlines_fire_in_the_order_of_time_then_of_objects),
         cmocka_unit_test(a_periodic_timer_fires_at_every_period_and_no_other_time),
         cmocka_unit_test(a_nearer_deadline_ends_the_round),
+        cmocka_unit_test(a_later_deadline_makes_no_round_longer),
+        cmocka_unit_test(a_limit_at_the_instruction_that_waits_leaves_time_where_it_is),
         cmocka_unit_test(a_deadline_that_has_passed_fires_between_this_instruction_and_the_next),
         cmocka_unit_test(an_input_that_sets_a_nearer_deadline_ends_the_round_then),
         cmocka_unit_test(harts_take_turns_of_a_quantum_each),
