@@ -2,6 +2,7 @@
 
 #include "storage/base/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,16 +145,41 @@ static void save_value(const struct attr *attr, const void *state, struct cbor_w
     }
 }
 
-/* Bytewise order of the encoded keys: shorter first, then by bytes (all names are under 256 bytes,
- * but the head of a text of 24 bytes and more is two bytes long, and sorts after). */
-static int compare_names(const void *a, const void *b)
+static bool is_optional(const struct attr *attr)
 {
-    const struct attr *const *left = a, *const *right = b;
-    size_t left_size = strlen((*left)->name), right_size = strlen((*right)->name);
+    return (attr->flags & ATTR_OPTIONAL) != 0;
+}
 
-    if (left_size != right_size)
-        return left_size < right_size ? -1 : 1;
-    return strcmp((*left)->name, (*right)->name);
+/* Of the key: past the name stands the mark. */
+static int key_byte(const struct attr *attr, size_t at)
+{
+    return attr->name[at] != 0 ? attr->name[at] : ATTR_OPTIONAL_MARK;
+}
+
+/* Bytewise order of the encoded keys: shorter first, then by bytes (all keys are under 256 bytes,
+ * but the head of a text of 24 bytes and more is two bytes long, and sorts after). */
+static int compare_keys(const void *a, const void *b)
+{
+    const struct attr *left = *(const struct attr *const *)a;
+    const struct attr *right = *(const struct attr *const *)b;
+    size_t left_size = strlen(left->name), right_size = strlen(right->name);
+    size_t left_key = left_size + is_optional(left), right_key = right_size + is_optional(right);
+    size_t common = left_size < right_size ? left_size : right_size;
+    int order;
+
+    if (left_key != right_key)
+        return left_key < right_key ? -1 : 1;
+    order = memcmp(left->name, right->name, common);
+    return order != 0 ? order : key_byte(left, common) - key_byte(right, common);
+}
+
+static void save_key(const struct attr *attr, struct cbor_writer *writer)
+{
+    char key[ATTR_NAME_MAX + 2];
+
+    CHECK(strlen(attr->name) <= ATTR_NAME_MAX);
+    snprintf(key, sizeof key, "%s%c", attr->name, ATTR_OPTIONAL_MARK);
+    cbor_write_text(writer, is_optional(attr) ? key : attr->name);
 }
 
 void attr_save(const struct attr_table *table, const void *state, struct cbor_writer *writer)
@@ -164,10 +190,10 @@ void attr_save(const struct attr_table *table, const void *state, struct cbor_wr
     for (uint32_t i = 0; i < table->count; i++)
         order[i] = &table->attrs[i];
     if (table->count != 0)
-        qsort(order, table->count, sizeof order[0], compare_names);
+        qsort(order, table->count, sizeof order[0], compare_keys);
     cbor_write_map(writer, table->count);
     for (uint32_t i = 0; i < table->count; i++) {
-        cbor_write_text(writer, order[i]->name);
+        save_key(order[i], writer);
         save_value(order[i], state, writer);
     }
 }
@@ -259,9 +285,14 @@ bool attr_load(const struct attr_table *table, struct cbor_reader *reader, void 
         return false;
     for (size_t i = 0; i < count; i++) {
         const struct attr *attr;
-        if (!cbor_read_text(reader, ATTR_NAME_MAX, &name))
+        bool marked;
+        if (!cbor_read_text(reader, ATTR_NAME_MAX + 1, &name))
             return false;
+        marked = name.size != 0 && name.data[name.size - 1] == ATTR_OPTIONAL_MARK;
+        name.size -= marked;
         attr = attr_find(table, name);
+        if (attr == NULL && marked && cbor_skip(reader))
+            continue;
         if (attr == NULL)
             return cbor_fail(reader, ERR_UNSUPPORTED, "attribute %.*s: this build does not know it",
                              (int)name.size, (const char *)name.data);
@@ -272,7 +303,7 @@ bool attr_load(const struct attr_table *table, struct cbor_reader *reader, void 
         seen[attr - table->attrs] = true;
     }
     for (uint32_t i = 0; i < table->count; i++)
-        if (!seen[i] && (table->attrs[i].flags & ATTR_OPTIONAL) == 0)
+        if (!seen[i] && !is_optional(&table->attrs[i]))
             return cbor_fail(reader, ERR_INVALID, "attribute %s is missing", table->attrs[i].name);
     return true;
 }

@@ -26,6 +26,8 @@ enum attr_flag {
                         * by a build that does not know it */
 };
 
+#define ATTR_OPTIONAL_MARK '?' /* ends the key of an optional attribute; in no name */
+
 struct attr {
     const char *name; /* lives forever in checkpoints: [a-z0-9_]+ */
     enum attr_type type;
@@ -68,7 +70,10 @@ struct attr_table {
 #define ATTR_TABLE(type, array)                                                                    \
     {(array), (uint32_t)(sizeof(array) / sizeof((array)[0])), (uint32_t)sizeof(type)}
 /* clang-format on */
-#define ATTR_TABLE_NONE {NULL, 0, 0}
+#define ATTR_TABLE_NONE                                                                            \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 
 uint32_t attr_element_size(enum attr_type type);
 const char *attr_type_name(enum attr_type type);
@@ -77,11 +82,13 @@ const char *attr_type_name(enum attr_type type);
 bool attr_table_check(const struct attr_table *table, struct err *err);
 const struct attr *attr_find(const struct attr_table *table, struct span name);
 void attr_reset(const struct attr_table *table, void *state);
-/* Writes one map {name: value}, keys in deterministic order. Arrays are CBOR arrays; u8 arrays too
- * unless ATTR_BYTES. */
+/* Writes one map {key: value}, keys in deterministic order: the attribute's name, or "name?" if it
+ * is optional, so that a build that does not know it can tell. Arrays are CBOR arrays; u8 arrays
+ * too unless ATTR_BYTES. */
 void attr_save(const struct attr_table *table, const void *state, struct cbor_writer *writer);
-/* Reads such a map into `state` (start from attr_reset). Refuses unknown, missing, ill-typed, out
- * of range attributes with a sentence that names the attribute. Changes `state` even on failure:
+/* Reads such a map into `state` (start from attr_reset). Skips unknown optional attributes;
+ * refuses other unknown, and missing, ill-typed, out of range attributes with a sentence that names
+ * the attribute. Changes `state` even on failure:
  * callers load into a scratch struct. */
 bool attr_load(const struct attr_table *table, struct cbor_reader *reader, void *state);
 /* Calls back for every element that differs. index is 0 for scalars. Values of BYTES/TEXT elements

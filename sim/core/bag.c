@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define BAG_ENTRIES_MAX  512
-#define BAG_NAME_MAX     64
+#define BAG_NAME_MAX     65 /* with an optional attribute's mark */
 #define BAG_ELEMENTS_MAX (1u << 20)
 
 enum value_kind { VALUE_NUMBERS, VALUE_TRUTHS, VALUE_BYTES, VALUE_TEXT };
@@ -41,11 +41,18 @@ void attr_bag_free(struct attr_bag *bag)
     mem_free(bag);
 }
 
+/* An entry keeps its optional attribute's mark; who asks for it by name need not know. */
 static struct entry *entry_find(const struct attr_bag *bag, const char *name)
 {
-    for (size_t i = 0; i < bag->count; i++)
-        if (strcmp(bag->entries[i].name, name) == 0)
+    size_t size = strlen(name);
+
+    for (size_t i = 0; i < bag->count; i++) {
+        const char *found = bag->entries[i].name;
+        if (strncmp(found, name, size) != 0)
+            continue;
+        if (found[size] == 0 || (found[size] == ATTR_OPTIONAL_MARK && found[size + 1] == 0))
             return (struct entry *)&bag->entries[i];
+    }
     return NULL;
 }
 
