@@ -183,6 +183,7 @@ static void fill(struct sample_state *sample)
 static void a_loaded_machine_saves_the_same_bytes(void **state)
 {
     struct buf first = BUF_INIT(MANIFEST_BYTES_MAX), second = BUF_INIT(MANIFEST_BYTES_MAX);
+    const struct machine_limits limits = {1234, CYCLE_NEVER};
     struct checkpoint_ids ids, again;
     struct machine *machine, *loaded;
     struct err err = ERR_INIT;
@@ -192,8 +193,11 @@ static void a_loaded_machine_saves_the_same_bytes(void **state)
     make_registry(&registry, &sample_model);
     machine = build_small(&registry);
     fill(sample_of(machine));
+    assert_true(machine_run(machine, &limits) == MACHINE_STOP_INSTRUCTIONS);
     save(machine, &first, &ids);
     assert_true(machine_load(&registry, buf_span(&first), &zeros, NULL, &loaded, &err));
+    assert_int_equal(machine_instructions(loaded), 1234);
+    assert_int_equal(machine_now(loaded), 1234); /* what devices see before the first run, too */
     assert_memory_equal(sample_of(loaded), sample_of(machine), sizeof(struct sample_state));
     save(loaded, &second, &again);
     assert_true(span_equal(buf_span(&first), buf_span(&second)));
