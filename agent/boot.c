@@ -75,19 +75,20 @@ static bool ends_with_prompt(const char *prompt, struct span log)
     return found;
 }
 
-/* The freeze point as a script. */
+/* The freeze point as a script. Without a pattern it waits, for the count or for the magic store;
+ * the limit is the script's, so that it is no wait that ends well. */
 static struct console_plan plan_of(const struct machine_freeze *freeze,
                                    struct console_step steps[2])
 {
-    struct console_plan plan = {.steps = steps, .step_count = 1};
-    uint64_t within = freeze->within;
+    struct console_plan plan = {
+        .steps = steps, .step_count = 1, .instructions_max = freeze->within};
 
-    if (freeze->instructions != 0 && (within == 0 || freeze->instructions < within))
-        within = freeze->instructions;
     memset(steps, 0, 2 * sizeof *steps);
     steps[0].kind = freeze->console != NULL ? CONSOLE_EXPECT : CONSOLE_WAIT;
     steps[0].text = freeze->console;
-    steps[0].instructions = within;
+    steps[0].instructions = freeze->instructions;
+    if (freeze->console == NULL && freeze->instructions == 0)
+        steps[0].instructions = UINT64_MAX;
     return plan;
 }
 
@@ -128,11 +129,13 @@ static bool drive_plan(const struct booting *booting, const struct console_plan 
     return ok;
 }
 
+/* A pass before the step is done is the magic store. A wait that is done is none if the machine
+ * fell asleep for good before the count. */
 static bool reached(const struct machine_freeze *freeze, const struct console_result *result)
 {
-    return result->verdict == VERDICT_PASS ||
-           (result->verdict == VERDICT_TIMEOUT && freeze->instructions != 0 &&
-            result->now >= freeze->instructions);
+    if (freeze->instructions != 0 && result->now >= freeze->instructions)
+        return result->verdict == VERDICT_PASS || result->verdict == VERDICT_TIMEOUT;
+    return result->verdict == VERDICT_PASS && (freeze->console != NULL || result->step == 0);
 }
 
 static bool not_reached(const struct booting *booting, const struct console_result *result,
@@ -145,7 +148,8 @@ static bool not_reached(const struct booting *booting, const struct console_resu
         err, kind,
         "%s: the freeze point was not reached after %llu instructions: %s; the console's last "
         "line: \"%.*s\"",
-        booting->file->path, (unsigned long long)result->now, result->reason, (int)line.size,
+        booting->file->path, (unsigned long long)result->now,
+        result->reason[0] != 0 ? result->reason : "nothing goes on in it", (int)line.size,
         line.size != 0 ? (const char *)line.data : "");
 }
 
@@ -165,6 +169,7 @@ static bool run_to_point(const struct booting *booting, struct err *err)
     memset(steps, 0, sizeof steps);
     steps[0].kind = CONSOLE_WAIT;
     steps[0].instructions = freeze->settle;
+    plan.instructions_max = 0;
     if (!drive_plan(booting, &plan, &result, err))
         return false;
     return result.verdict == VERDICT_PASS || not_reached(booting, &result, err);
