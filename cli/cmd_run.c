@@ -181,7 +181,7 @@ static void report_json(const struct session *session, const struct runner_resul
     json_t *value = json_object();
     json_t *console = json_stringn((const char *)result->log.data, result->log.size);
     struct span output = buf_span(&result->output);
-    json_t *text = json_stringn((const char *)output.data, output.size);
+    json_t *text = json_stringn(output.size != 0 ? (const char *)output.data : "", output.size);
 
     json_object_set_new(value, "verdict", json_string(verdict_name(result->console.verdict)));
     json_object_set_new(value, "exit_status", json_integer(result->console.exit_status));
