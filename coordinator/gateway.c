@@ -203,12 +203,13 @@ static bool check_options(const struct gateway_options *options, struct err *err
     if (options->url_count == 0 || options->url_count > GATEWAY_URLS_MAX)
         return err_set(err, ERR_INVALID, "a gateway listens at 1 to %d addresses",
                        GATEWAY_URLS_MAX);
-    if (options->limits.connections == 0 || options->limits.rate == 0 ||
-        options->limits.burst == 0 || options->limits.frame_bytes < 4 * GATEWAY_FRAME_MAX)
+    if (options->limits.connections == 0 || options->limits.connections > GATEWAY_CONNECTIONS_MAX ||
+        options->limits.rate == 0 || options->limits.burst == 0 ||
+        options->limits.frame_bytes < 4 * GATEWAY_FRAME_MAX)
         return err_set(err, ERR_INVALID,
-                       "a gateway's connections, rate and burst are 1 and more, its frames %u "
-                       "bytes and more",
-                       4u * GATEWAY_FRAME_MAX);
+                       "a gateway has 1 to %d connections, a rate and a burst of 1 and more, "
+                       "frames of %u bytes and more",
+                       GATEWAY_CONNECTIONS_MAX, 4u * GATEWAY_FRAME_MAX);
     return true;
 }
 

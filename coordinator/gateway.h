@@ -32,9 +32,10 @@
 
 #include <sys/types.h>
 
-#define GATEWAY_ROUTE_MAX 64
-#define GATEWAY_FRAME_MAX (65536 + 4 + GATEWAY_ROUTE_MAX)
-#define GATEWAY_URLS_MAX  8
+#define GATEWAY_ROUTE_MAX       64
+#define GATEWAY_FRAME_MAX       (65536 + 4 + GATEWAY_ROUTE_MAX)
+#define GATEWAY_CONNECTIONS_MAX 65536
+#define GATEWAY_URLS_MAX        8
 
 struct gateway_limits {
     uint32_t connections;  /* at a time */
@@ -43,11 +44,13 @@ struct gateway_limits {
     uint64_t memory_bytes; /* of address space; 0: no limit (sanitizers need it) */
     uint32_t frame_bytes;  /* waiting for the coordinator */
 };
-/* 4096 connections, 2000/s, bursts of 4000, 1 GiB, 4 MiB. */
+/* 8192 connections (fewer where the host allows fewer open files), 2000/s, bursts of 4000, 1 GiB, 4
+ * MiB. */
 extern const struct gateway_limits gateway_limits_default;
 
 struct gateway_options {
-    const char *urls[GATEWAY_URLS_MAX]; /* "tcp://ADDRESS:PORT" or "ipc://PATH" (mode 0660) */
+    const char
+        *urls[GATEWAY_URLS_MAX]; /* "tcp://ADDRESS:PORT" (or *, [IPv6]), "ipc://PATH" (mode 0660) */
     size_t url_count;
     struct gateway_limits limits;
 };

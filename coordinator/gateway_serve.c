@@ -28,7 +28,7 @@
 #define CONTROL_BYTES 256
 
 const struct gateway_limits gateway_limits_default = {
-    .connections = 4096,
+    .connections = 8192,
     .rate = 2000,
     .burst = 4000,
     .memory_bytes = UINT64_C(1) << 30,
@@ -40,6 +40,7 @@ struct server {
     struct frame_stream stream;
     struct rate_table rates;
     struct gateway_figures figures;
+    uint32_t connections; /* at most */
     uint64_t figures_due_ns, crowd_due_ns;
     int socket;    /* nanomsg's; -1 before */
     int socket_fd; /* readable when a message is there */
@@ -83,19 +84,26 @@ static uint32_t files_for(uint32_t connections)
     return connections + connections / 2 + FDS_SPARE;
 }
 
-static bool limit_files(uint32_t connections, struct err *err)
+/* As many connections as asked for, or as the host allows. */
+static bool limit_files(struct server *server, struct err *err)
 {
-    const uint32_t files = files_for(connections);
+    uint32_t asked = server->options->limits.connections;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return err_set_errno(err, errno, "asking for the limit on open files");
-    if (limit.rlim_max < files)
-        return err_set(err, ERR_INVALID,
-                       "%" PRIu32 " connections need a limit of %" PRIu32
-                       " open files, the host allows %" PRIu64,
-                       connections, files, (uint64_t)limit.rlim_max);
-    limit.rlim_cur = limit.rlim_max = files;
+    if (limit.rlim_max < 2 * FDS_SPARE)
+        return err_set(err, ERR_INVALID, "the host allows only %" PRIu64 " open files",
+                       (uint64_t)limit.rlim_max);
+    server->connections = asked;
+    if (files_for(asked) > limit.rlim_max) {
+        server->connections = (uint32_t)((limit.rlim_max - FDS_SPARE) / 3 * 2);
+        log_message(LOG_WARNING,
+                    "gateway: at most %" PRIu32 " connections instead of %" PRIu32
+                    ": the host allows %" PRIu64 " open files",
+                    server->connections, asked, (uint64_t)limit.rlim_max);
+    }
+    limit.rlim_cur = limit.rlim_max = files_for(server->connections);
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 ||
            err_set_errno(err, errno, "limiting open files to %" PRIu64, (uint64_t)limit.rlim_cur);
 }
@@ -114,7 +122,8 @@ static bool server_listen(struct server *server, struct err *err)
     if (server->socket < 0)
         return nn_fail(err, "nn_socket");
     /* The size on the wire. A larger message ends its connection. */
-    if (!set_option(server->socket, NN_RCVMAXSIZE, MESSAGE_MAX, "NN_RCVMAXSIZE", err))
+    if (!set_option(server->socket, NN_RCVMAXSIZE, MESSAGE_MAX, "NN_RCVMAXSIZE", err) ||
+        !set_option(server->socket, NN_IPV4ONLY, 0, "NN_IPV4ONLY", err))
         return false;
     umask(0117); /* of an ipc:// socket: its owner and group */
     for (size_t i = 0; i < server->options->url_count; i++)
@@ -227,7 +236,7 @@ static void put_figures(struct server *server, uint64_t now_ns)
 
 static void look_at_crowd(struct server *server, uint64_t now_ns)
 {
-    uint32_t most = server->options->limits.connections;
+    uint32_t most = server->connections;
     uint64_t now = nn_get_statistic(server->socket, NN_STAT_CURRENT_CONNECTIONS);
 
     server->crowd_due_ns = now_ns + CROWD_MS * UINT64_C(1000000);
@@ -286,7 +295,7 @@ bool gateway_serve(const struct gateway_options *options, int fd, struct err *er
     server->socket = -1;
     frame_stream_init(&server->stream, fd, limits->frame_bytes + (size_t)GATEWAY_FRAME_MAX);
     rate_table_init(&server->rates, limits->rate, limits->burst, 2 * (size_t)limits->connections);
-    ok = limit_files(limits->connections, err) && limit_memory(limits->memory_bytes, err) &&
+    ok = limit_files(server, err) && limit_memory(limits->memory_bytes, err) &&
          server_listen(server, err);
     if (!ok)
         send_failure(server, err);

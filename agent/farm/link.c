@@ -61,6 +61,8 @@ static bool socket_set_up(struct link *link, struct err *err)
 {
     /* Repetition is this file's work: nanomsg's own would wait for a minute. */
     const int never = INT_MAX, largest = SEAL_BYTES_MAX, reconnect_ms = 50, reconnect_max_ms = 1000;
+    /* Only where it must be: with it nanomsg stops the process at an IPv4 address. */
+    const int ipv4_only = strchr(link->url, '[') == NULL;
     size_t size = sizeof link->socket_fd;
 
     if (nn_setsockopt(link->socket, NN_REQ, NN_REQ_RESEND_IVL, &never, sizeof never) < 0 ||
@@ -68,7 +70,8 @@ static bool socket_set_up(struct link *link, struct err *err)
         nn_setsockopt(link->socket, NN_SOL_SOCKET, NN_RECONNECT_IVL, &reconnect_ms,
                       sizeof reconnect_ms) < 0 ||
         nn_setsockopt(link->socket, NN_SOL_SOCKET, NN_RECONNECT_IVL_MAX, &reconnect_max_ms,
-                      sizeof reconnect_max_ms) < 0)
+                      sizeof reconnect_max_ms) < 0 ||
+        nn_setsockopt(link->socket, NN_SOL_SOCKET, NN_IPV4ONLY, &ipv4_only, sizeof ipv4_only) < 0)
         return nn_fail(link, "an option", err);
     if (nn_connect(link->socket, link->url) < 0)
         return nn_fail(link, "not an address", err);

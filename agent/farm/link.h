@@ -17,7 +17,7 @@
 struct link;
 
 struct link_options {
-    const char *url;              /* "tcp://HOST:PORT" or "ipc://PATH" */
+    const char *url;              /* "tcp://HOST:PORT", "tcp://[IPv6]:PORT", "ipc://PATH" */
     const struct seal_keys *keys; /* the agent's; copied */
     const uint8_t *coordinator;   /* SEAL_KEY_SIZE bytes: its public key */
     struct message_id agent;      /* zero: to enrol */

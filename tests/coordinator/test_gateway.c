@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,11 +87,42 @@ static void options_that_make_no_sense_are_refused(void **state)
     options.limits.frame_bytes = 1000;
     BASE_FAILS(gateway_open(&options, &clock_host, &gateway, &err), &err, ERR_INVALID, "frames");
     options = fixture->options;
-    options.limits.connections = 100000000;
-    BASE_FAILS(gateway_open(&options, &clock_host, &gateway, &err), &err, ERR_IO, "open files");
+    options.limits.connections = GATEWAY_CONNECTIONS_MAX + 1;
+    BASE_FAILS(gateway_open(&options, &clock_host, &gateway, &err), &err, ERR_INVALID, "65536");
     options = fixture->options;
     options.urls[0] = "tcp://nowhere";
     BASE_FAILS(gateway_open(&options, &clock_host, &gateway, &err), &err, ERR_IO, "tcp://nowhere");
+}
+
+static void serve_with_few_files(void *context)
+{
+    const struct rlimit few = {200, 200};
+    struct wire_gateway *fixture = context;
+
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    wire_gateway_start(fixture);
+    wire_gateway_serves(fixture, fixture->url);
+    gateway_close(fixture->gateway);
+}
+
+/* A host that allows few open files still has its farm. */
+static void more_connections_than_the_host_allows_are_fewer(void **state)
+{
+    char errors[4096];
+
+    assert_int_equal(base_child(serve_with_few_files, *state, errors, sizeof errors), 0);
+    assert_non_null(strstr(errors, "at most 90 connections instead of 8192"));
+}
+
+static void addresses_of_both_families_are_served(void **state)
+{
+    struct wire_gateway *fixture = *state;
+    char any[64];
+
+    (void)snprintf(any, sizeof any, "tcp://*:%u", fixture->port);
+    fixture->options.urls[0] = any;
+    wire_gateway_start(fixture);
+    wire_gateway_serves(fixture, fixture->url);
 }
 
 static uint64_t fake_now(void *context)
@@ -205,11 +237,13 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         GATEWAY_TEST(the_gateway_ends_when_its_coordinator_is_killed), /* forks: before nanomsg */
+        GATEWAY_TEST(more_connections_than_the_host_allows_are_fewer),
         GATEWAY_TEST(both_transports_carry_requests_and_answers),
         GATEWAY_TEST(a_message_of_nearly_64_kib_arrives),
         GATEWAY_TEST(a_request_is_sent_again_by_nanomsg_itself),
         GATEWAY_TEST(an_address_in_use_is_an_error_with_its_name),
         GATEWAY_TEST(options_that_make_no_sense_are_refused),
+        GATEWAY_TEST(addresses_of_both_families_are_served),
         GATEWAY_TEST(a_gateway_that_is_silent_is_replaced),
         GATEWAY_TEST(an_answer_for_an_earlier_gateway_is_harmless),
         cmocka_unit_test(its_command_is_not_for_hands),

@@ -57,7 +57,9 @@ void wire_service_open(struct wire_service *service, enum wire_transport transpo
     struct err err = ERR_INIT;
 
     service->folder = base_folder_make();
-    if (transport == WIRE_IPC)
+    if (transport == WIRE_TCP6)
+        (void)snprintf(service->url, sizeof service->url, "tcp://[::1]:%u", free_port());
+    else if (transport == WIRE_IPC)
         (void)snprintf(service->url, sizeof service->url, "ipc://%s/gateway", service->folder);
     else
         (void)snprintf(service->url, sizeof service->url, "tcp://127.0.0.1:%u", free_port());

@@ -32,7 +32,7 @@ struct wire_service {
 };
 #define WIRE_LEASES_MAX 100000
 
-enum wire_transport { WIRE_IPC, WIRE_TCP };
+enum wire_transport { WIRE_IPC, WIRE_TCP, WIRE_TCP6 };
 /* Opens with the default limits unless service->options.limits was set before (connections != 0).
  */
 void wire_service_open(struct wire_service *service, enum wire_transport transport);

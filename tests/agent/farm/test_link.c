@@ -6,9 +6,14 @@
 #include "tests/support/wire_sample.h"
 #include "tests/support/wire_service.h"
 
+#include <arpa/inet.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 struct fixture {
     struct wire_service service;
@@ -34,6 +39,19 @@ static int open_ipc(void **state)
 static int open_tcp(void **state)
 {
     *state = fixture_new(WIRE_TCP);
+    return 0;
+}
+
+/* On a host without IPv6 it is TCP as before. */
+static int open_tcp6(void **state)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool works = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    *state = fixture_new(works ? WIRE_TCP6 : WIRE_TCP);
     return 0;
 }
 
@@ -331,6 +349,66 @@ static void a_request_without_an_answer_ends_at_its_deadline(void **state)
     link_close(link);
 }
 
+/* A hundred seconds of the test's own clock with somebody at the other end who is no coordinator.
+ */
+static void assert_no_answer(struct fixture *fixture, const char *url, int listener)
+{
+    uint64_t now = UINT64_C(1000000000000), random = 5;
+    const struct clock_source clock = {fake_now, fake_now, &now};
+    struct link_options options = {.url = url,
+                                   .keys = &fixture->service.keys,
+                                   .coordinator = fixture->service.keys.public_key,
+                                   .agent = wire_id(1),
+                                   .clock = &clock};
+    enum link_state link_state = LINK_WAITING;
+    struct err err = ERR_INIT;
+    struct link *link;
+
+    BASE_OK(link_open(&options, &link, &err), &err);
+    wire_sample(MESSAGE_CLAIM, fixture->request);
+    BASE_OK(link_send(link, fixture->request, 100000, &err), &err);
+    while ((link_state = link_turn(link, fixture->answer, &err)) == LINK_WAITING) {
+        struct pollfd waits[2] = {{link_fd(link), POLLIN, 0}, {listener, POLLIN, 0}};
+        uint64_t bytes[8];
+        int peer;
+
+        now += UINT64_C(1000000000);
+        poll(waits, 2, 20);
+        if (listener < 0 || (waits[1].revents & POLLIN) == 0)
+            continue;
+        peer = accept(listener, NULL, NULL);
+        for (size_t i = 0; i < 8; i++)
+            bytes[i] = base_random(&random);
+        if (random % 2 == 0) /* greets as a coordinator's socket does, then a size that fits */
+            memcpy(bytes, "\0SP\0\0\x31\0\0\0\0\0\0\0\0\0\x08", 16);
+        (void)send(peer, bytes, sizeof bytes, MSG_NOSIGNAL);
+        close(peer);
+    }
+    assert_int_equal(link_state, LINK_FAILED);
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    link_close(link);
+}
+
+static void somebody_else_at_the_coordinators_address_is_harmless(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    char url[64];
+
+    CHECK(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+    CHECK(listen(listener, 16) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
+    (void)snprintf(url, sizeof url, "tcp://127.0.0.1:%u", ntohs(address.sin_port));
+    assert_no_answer(*state, url, listener);
+    close(listener);
+}
+
+static void a_name_that_nobody_knows_is_tried_until_the_deadline(void **state)
+{
+    assert_no_answer(*state, "tcp://no-such-host.invalid:4711", -1);
+}
+
 static void addresses_that_make_no_sense_are_refused(void **state)
 {
     static char long_url[300];
@@ -384,8 +462,9 @@ static void agents_in_processes_of_their_own_are_served(void **state)
     assert_int_equal(result.requests, 400);
 }
 
-#define IPC_TEST(name) cmocka_unit_test_setup_teardown(name, open_ipc, close_all)
-#define TCP_TEST(name) cmocka_unit_test_setup_teardown(name, open_tcp, close_all)
+#define IPC_TEST(name)  cmocka_unit_test_setup_teardown(name, open_ipc, close_all)
+#define TCP6_TEST(name) cmocka_unit_test_setup_teardown(name, open_tcp6, close_all)
+#define TCP_TEST(name)  cmocka_unit_test_setup_teardown(name, open_tcp, close_all)
 
 int main(int argc, char **argv)
 {
@@ -393,6 +472,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(agents_in_processes_of_their_own_are_served), /* forks: before nanomsg */
         IPC_TEST(every_request_is_answered_on_both_channels),
         TCP_TEST(every_request_is_answered_on_both_channels),
+        TCP6_TEST(every_request_is_answered_on_both_channels),
         IPC_TEST(one_enrols_and_talks_with_its_new_name),
         TCP_TEST(the_largest_message_goes_through),
         IPC_TEST(a_claim_is_held_until_there_is_work),
@@ -403,6 +483,8 @@ int main(int argc, char **argv)
         TCP_TEST(a_gateway_that_hangs_for_a_while_loses_nothing),
         TCP_TEST(a_hundred_agents_are_served),
         IPC_TEST(a_request_without_an_answer_ends_at_its_deadline),
+        IPC_TEST(somebody_else_at_the_coordinators_address_is_harmless),
+        IPC_TEST(a_name_that_nobody_knows_is_tried_until_the_deadline),
         IPC_TEST(addresses_that_make_no_sense_are_refused),
         IPC_TEST(a_link_refuses_to_be_used_after_a_fork),
     };
