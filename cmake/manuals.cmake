@@ -11,7 +11,7 @@ add_custom_command(OUTPUT ${completion}
   COMMAND thaw completion bash > ${completion}
   DEPENDS thaw VERBATIM)
 add_custom_target(completion ALL DEPENDS ${completion})
-install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT command)
 
 find_program(HELP2MAN help2man)
 if(NOT HELP2MAN)
@@ -43,4 +43,4 @@ foreach(row "{\"thaw\"" ${rows})
   list(APPEND pages ${page})
 endforeach()
 add_custom_target(manuals ALL DEPENDS ${pages})
-install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT command)
