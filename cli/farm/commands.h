@@ -1,9 +1,24 @@
-/* commands.h — the commands of `thaw-farm`, which `thaw` hands over to. */
+/* commands.h — the commands of `thaw-farm`, which `thaw` hands over to, and what they share. */
 #ifndef THAW_CLI_FARM_COMMANDS_H
 #define THAW_CLI_FARM_COMMANDS_H
 
-#include "cli/base/command.h"
+#include "cli/farm/client.h"
+#include "cli/farm/submission.h"
 
 int command_jobs(int argc, char **argv);
+int command_farm(int argc, char **argv);
+int command_submit(int argc, char **argv);
+int command_watch(int argc, char **argv);
+int command_results(int argc, char **argv);
+int command_cancel(int argc, char **argv);
+int command_agents(int argc, char **argv);
+
+/* Reads a job file; its mistakes go to standard error, all of them. */
+bool submit_load(const char *path, struct job_file **out, struct err *err);
+/* POST runs; the new run's number. */
+bool submit_send(struct remote *remote, const struct submission *submission, uint64_t *run,
+                 struct err *err);
+/* $USER, for the coordinator's list of runs. */
+const char *submit_who(void);
 
 #endif

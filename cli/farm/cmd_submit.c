@@ -1,0 +1,141 @@
+/* cmd_submit.c — `thaw submit`: hands a job file to a coordinator. */
+#include "cli/farm/client.h"
+#include "cli/farm/commands.h"
+#include "cli/farm/submission.h"
+#include "cli/farm/watching.h"
+
+#include "cli/base/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REPORT_MAX (1u << 20)
+
+enum { KEY_NAME = 0x5900, KEY_NO_CACHE, KEY_WATCH };
+
+struct submit_input {
+    struct client client;
+    struct submission_options options;
+    const char **selectors; /* room for all arguments */
+    const char *file;
+    bool watch;
+};
+
+static bool take(void *context, int key, const char *value, struct err *err)
+{
+    struct submit_input *input = context;
+
+    switch (key) {
+    case KEY_NAME:
+        input->options.name = value;
+        return true;
+    case KEY_NO_CACHE:
+        input->options.no_cache = true;
+        return true;
+    case KEY_WATCH:
+        input->watch = true;
+        return true;
+    case ARGP_KEY_ARG:
+        if (input->file == NULL)
+            input->file = value;
+        else
+            input->selectors[input->options.selector_count++] = value;
+        return true;
+    case ARGP_KEY_END:
+        return input->file != NULL || err_set(err, ERR_USAGE, "the job file is missing");
+    default:
+        return client_take(&input->client, key, value);
+    }
+}
+
+/* Reads the file; its mistakes go to standard error, all of them. */
+bool submit_load(const char *path, struct job_file **out, struct err *err)
+{
+    struct buf report = BUF_INIT(REPORT_MAX);
+    bool ok = job_file_load(path, &variables_environment, out, &report, err);
+
+    if (!ok && report.size != 0)
+        fwrite(report.data, 1, report.size, stderr);
+    buf_release(&report);
+    return ok;
+}
+
+bool submit_send(struct remote *remote, const struct submission *submission, uint64_t *run,
+                 struct err *err)
+{
+    json_t *answer;
+    bool ok = client_ask(remote, "POST", "runs", buf_span(&submission->json), &answer, err);
+
+    if (ok) {
+        *run = (uint64_t)json_integer_value(json_object_get(answer, "run"));
+        ok = *run != 0 || err_set(err, ERR_INVALID, "the coordinator gave the run no number");
+    }
+    json_decref(answer);
+    return ok;
+}
+
+const char *submit_who(void)
+{
+    const char *user = getenv("USER");
+
+    return user != NULL && user[0] != 0 ? user : "nobody";
+}
+
+static bool submit(const struct common *common, struct submit_input *input, struct remote *remote,
+                   uint64_t *run, struct err *err)
+{
+    struct submission submission = {.json = BUF_INIT(0)};
+    struct job_file *file = NULL;
+    struct store *store = NULL;
+    bool ok = submit_load(input->file, &file, err) && common_open_store(common, &store, err) &&
+              submission_make(file, &input->options, store, &submission, err) &&
+              submission_push(&submission, store, remote, err) &&
+              submit_send(remote, &submission, run, err);
+
+    if (ok && common->json && !input->watch)
+        print_json(json_pack("{s:I, s:I}", "run", (json_int_t)*run, "jobs",
+                             (json_int_t)submission.job_count));
+    else if (ok && !common->json)
+        printf("run %llu: %zu jobs%s\n", (unsigned long long)*run, submission.job_count,
+               submission.boot_count != 0 ? ", from checkpoints that are booted if need be" : "");
+    submission_release(&submission);
+    store_close(store);
+    job_file_free(file);
+    return ok;
+}
+
+int command_submit(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        CLIENT_OPTIONS,
+        {"name", KEY_NAME, "NAME", 0, "what the run is called (default: the suite's name)", 0},
+        {"no-cache", KEY_NO_CACHE, 0, 0, "run everything, whatever is known from earlier runs", 0},
+        {"watch", KEY_WATCH, 0, 0, "follow the run to its end; the exit status says how it was", 0},
+        {0, 0, 0, 0, 0, 0},
+    };
+    static const struct command_usage usage = {
+        "submit", "FILE [SELECTOR...]",
+        "Hand a job file to a coordinator, with all that its jobs need. SELECTOR is a name with * "
+        "and ?, or @TAG.\v"
+        "Example:\n  thaw submit --coordinator https://farm:7090 nightly.yaml '@quick'",
+        options, take};
+    struct submit_input input = {.selectors = mem_array((size_t)argc, sizeof(char *))};
+    struct remote *remote = NULL;
+    struct err err = ERR_INIT;
+    struct common common;
+    int status = EXIT_PASS;
+    uint64_t run;
+    bool ok;
+
+    input.options.selectors = input.selectors;
+    input.options.submitter = submit_who();
+    common_parse(&usage, &common, argc, argv, &input);
+    ok = client_open(&input.client, &remote, &err) && submit(&common, &input, remote, &run, &err);
+    if (ok && input.watch)
+        ok = watch_run(remote, run, common.json, &status, &err);
+    remote_close(remote);
+    mem_free(input.selectors);
+    return ok ? status : common_fail(&common, &err);
+}

@@ -1,0 +1,153 @@
+#include "cli/farm/watching.h"
+
+#include "cli/base/output.h"
+#include "cli/base/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WAIT_MS      1000
+#define REPORT_MAX   (256u << 20)
+#define FAILURES_MAX 60 /* asks that fail in a row before watching ends */
+
+static uint64_t number_of(const json_t *object, const char *key)
+{
+    json_int_t value = json_integer_value(json_object_get(object, key));
+
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+static bool is_over(const json_t *run)
+{
+    const char *state = json_string_value(json_object_get(run, "state"));
+
+    return state != NULL && (strcmp(state, "done") == 0 || strcmp(state, "cancelled") == 0);
+}
+
+/* "12 pass, 1 fail": what is not none. */
+static void write_counts(const json_t *run, char *out, size_t size)
+{
+    const json_t *counts = json_object_get(run, "counts");
+    size_t used = 0;
+
+    out[0] = 0;
+    for (int v = 0; v < VERDICT_COUNT; v++) {
+        const char *name = verdict_name((enum verdict)v);
+        uint64_t count = number_of(counts, name);
+        if (count != 0 && used < size)
+            used += (size_t)snprintf(out + used, size - used, "%s%" PRIu64 " %s",
+                                     used == 0 ? "" : ", ", count, name);
+    }
+}
+
+static void show(struct progress *progress, const json_t *run)
+{
+    const json_t *counts = json_object_get(run, "counts");
+    uint64_t running = number_of(counts, "running"), done = number_of(counts, "done");
+    char text[160], verdicts[120];
+
+    progress->total = number_of(run, "jobs");
+    write_counts(run, verdicts, sizeof verdicts);
+    snprintf(text, sizeof text, "%" PRIu64 "/%" PRIu64 "  %" PRIu64 " running  %s", done,
+             progress->total, running, verdicts);
+    progress_update(progress, done, text);
+}
+
+/* The coordinator holds the question until something of the run has changed. A coordinator that is
+ * away for a while (restarted) does not end the watching. */
+static bool follow(struct remote *remote, uint64_t run, const struct watch_hook *hook,
+                   struct progress *progress, struct err *err)
+{
+    uint64_t event = 0;
+    char path[96];
+
+    for (int failures = 0; failures < FAILURES_MAX;) {
+        json_t *answer;
+        bool over;
+        snprintf(path, sizeof path, "runs/%" PRIu64 "?after_event=%" PRIu64 "&wait_ms=%d", run,
+                 event, event == 0 ? 0 : WAIT_MS);
+        *err = (struct err)ERR_INIT;
+        if (!client_ask(remote, "GET", path, (struct span){0}, &answer, err)) {
+            if (err->kind != ERR_IO && err->kind != ERR_TIMEOUT)
+                return false;
+            failures++;
+            continue;
+        }
+        failures = 0;
+        event = number_of(answer, "event");
+        show(progress, answer);
+        over = is_over(answer);
+        json_decref(answer);
+        if (over)
+            return true;
+        if (hook != NULL && !hook->between(hook->context, err))
+            return false;
+    }
+    return false;
+}
+
+enum verdict watch_verdict(const struct run_results *results)
+{
+    enum verdict worst = VERDICT_SKIPPED;
+
+    if (results->suite.test_count == 0)
+        return VERDICT_INFRA;
+    for (size_t i = 0; i < results->suite.test_count; i++)
+        if (results->tests[i].verdict == VERDICT_PASS || !results->quarantined[i])
+            worst = verdict_worst(worst, results->tests[i].verdict);
+    return worst;
+}
+
+static bool print_object(const struct run_results *results, struct err *err)
+{
+    json_t *out = json_deep_copy(results->json), *jobs = json_array();
+
+    for (size_t i = 0; i < json_array_size(results->jobs); i++)
+        json_array_append(jobs, json_array_get(results->jobs, i));
+    json_object_set_new(out, "verdict", json_string(verdict_name(watch_verdict(results))));
+    json_object_set_new(out, "jobs", jobs);
+    print_json(out);
+    return ferror(stdout) == 0 || err_set(err, ERR_IO, "standard output cannot be written");
+}
+
+bool watch_print(const struct run_results *results, bool json, struct err *err)
+{
+    struct buf out = BUF_INIT(REPORT_MAX);
+    bool ok;
+
+    if (json)
+        return print_object(results, err);
+    ok = report_table(&results->suite, isatty(STDOUT_FILENO) == 1, &out, err);
+    if (ok && out.size != 0)
+        ok = fwrite(out.data, 1, out.size, stdout) == out.size ||
+             err_set(err, ERR_IO, "standard output cannot be written");
+    buf_release(&out);
+    return ok;
+}
+
+bool watch_follow(struct remote *remote, uint64_t run, const struct watch_hook *hook,
+                  struct err *err)
+{
+    struct progress progress;
+    bool ok;
+
+    progress_begin(&progress, "running", 0, false);
+    ok = follow(remote, run, hook, &progress, err);
+    progress_end(&progress);
+    return ok;
+}
+
+bool watch_run(struct remote *remote, uint64_t run, bool json, int *status, struct err *err)
+{
+    struct run_results results;
+    bool ok;
+
+    if (!watch_follow(remote, run, NULL, err) || !run_results_fetch(remote, run, &results, err))
+        return false;
+    ok = watch_print(&results, json, err);
+    *status = verdict_exit_status(watch_verdict(&results));
+    run_results_release(&results);
+    return ok;
+}
