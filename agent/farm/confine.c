@@ -22,7 +22,6 @@
 #define FILES_OPEN_BOOT 256
 #define FILE_BYTES_BOOT (UINT64_C(64) << 30)
 #define PROBE_MEMORY    (UINT64_C(64) << 20)
-#define ABORT_ROOM      (UINT64_C(8) << 20) /* no room for this: it was memory that ran out */
 
 const char *confine_wall_name(enum confine_wall wall)
 {
@@ -74,10 +73,14 @@ static void on_call(int number, siginfo_t *info, void *context)
     child_end(CONFINE_STATUS + (int)confine_wall_of_call(info->si_syscall));
 }
 
+/* Half a process's share of memory: while that is there, memory was not what it lacked. For the
+ * handler alone, which gets no context. */
+static size_t abort_room;
+
 /* A broken promise; or the memory that a promise needed was not there. */
 static void on_abort(int number)
 {
-    void *room = mmap(NULL, ABORT_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *room = mmap(NULL, abort_room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (room == MAP_FAILED)
         child_end(CONFINE_STATUS + CONFINE_MEMORY);
@@ -85,12 +88,13 @@ static void on_abort(int number)
     (void)raise(number);
 }
 
-static bool watch(struct err *err)
+static bool watch(const struct confine_rules *rules, struct err *err)
 {
     struct sigaction on_wall = {.sa_sigaction = on_call, .sa_flags = SA_SIGINFO};
     struct sigaction on_end = {.sa_handler = on_abort};
     struct sigaction no_end = {.sa_handler = SIG_IGN};
 
+    abort_room = rules->memory_bytes / 2 < SIZE_MAX ? (size_t)(rules->memory_bytes / 2) : SIZE_MAX;
     /* Standard error may be a file, which is not to grow: what is said is lost, no more. */
     return (sigaction(SIGSYS, &on_wall, NULL) == 0 && sigaction(SIGABRT, &on_end, NULL) == 0 &&
             sigaction(SIGXFSZ, &no_end, NULL) == 0) ||
@@ -145,7 +149,7 @@ bool confine_enter(const struct confinement *confinement, const struct confine_r
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return err_set_errno(err, errno, "cannot give up privileges");
-    if (!watch(err) || !set_limits(rules, err))
+    if (!watch(rules, err) || !set_limits(rules, err))
         return false;
     if (confinement->landlock != 0 && !landlock_enter(confinement->landlock, rules, err))
         return false;
@@ -158,6 +162,11 @@ bool confine_wall_of(int wait_status, enum confine_wall *out)
 
     if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGXCPU) {
         *out = CONFINE_TIME;
+        return true;
+    }
+    /* No handler can run while signals are blocked, as they are when threads are made. */
+    if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS) {
+        *out = CONFINE_PROCESSES;
         return true;
     }
     if (!WIFEXITED(wait_status))
