@@ -1,0 +1,67 @@
+#include "coordinator/queue/arrows.h"
+
+#include "storage/base/check.h"
+
+struct lease *lease_add(struct queue *queue, const struct lease *lease)
+{
+    struct lease *added = mem_alloc(sizeof(*added));
+    struct agent *agent = lease->agent;
+
+    *added = *lease;
+    CHECK(!map_get(&queue->leases, added->id));
+    map_put(&queue->leases, added->id, added);
+    added->next = agent->leases;
+    added->link = &agent->leases;
+    if (added->next)
+        added->next->link = &added->next;
+    agent->leases = added;
+    agent->lease_count++;
+    return added;
+}
+
+void lease_drop(struct queue *queue, struct lease *lease)
+{
+    *lease->link = lease->next;
+    if (lease->next)
+        lease->next->link = lease->link;
+    lease->agent->lease_count--;
+    CHECK(map_take(&queue->leases, lease->id) == lease);
+    mem_free(lease);
+}
+
+static enum job_event event_of(const struct job *job, enum attempt_ending ending)
+{
+    bool is_loss = ending == ATTEMPT_LOST || ending == ATTEMPT_RESTARTED;
+
+    if (job->state == JOB_STOPPING)
+        return is_loss ? EVENT_LOST : EVENT_RETURN;
+    if (job->attempts >= ATTEMPTS_MAX)
+        return EVENT_GIVE_UP;
+    if (!is_loss)
+        return EVENT_RETURN;
+    return job->lost >= QUEUE_LOST_MAX ? EVENT_GIVE_UP : EVENT_LOST;
+}
+
+static void count(struct queue_figures *figures, enum attempt_ending ending)
+{
+    figures->lost += ending == ATTEMPT_LOST || ending == ATTEMPT_RESTARTED;
+    figures->released += ending == ATTEMPT_RELEASED;
+    figures->forgotten += ending == ATTEMPT_FORGOTTEN;
+}
+
+void lease_end(struct queue *queue, struct lease *lease, enum attempt_ending ending)
+{
+    struct job job;
+
+    if (!job_load(queue, lease->job, &job))
+        return; /* a fault: the bracket is lost */
+    count(&queue->figures, ending);
+    job_go(queue, &job, event_of(&job, ending),
+           &(struct job_change){.lease = lease, .ending = ending});
+}
+
+void leases_end(struct queue *queue, struct agent *agent, enum attempt_ending ending)
+{
+    while (agent->leases && !queue->db.faulty)
+        lease_end(queue, agent->leases, ending);
+}

@@ -1,0 +1,157 @@
+/* sql.h — every statement that is prepared, by name. States are written as the numbers of enum
+ * job_state where a partial index (schema.c) is to be used: 1 waiting, 2 ready. */
+#ifndef THAW_COORDINATOR_QUEUE_SQL_H
+#define THAW_COORDINATOR_QUEUE_SQL_H
+
+/* clang-format off */
+#define COLUMNS_OF_RUN                                                                            \
+    "id, name, submitter, priority, state, cancelled, reason, created_ms, started_ms, ended_ms,"   \
+    " jobs, counts, max_failures, job_order, no_cache, rerun, slower, baseline, webhook_url,"      \
+    " webhook_secret, command, keep_runs, keep_run_s, keep_artifacts_s, keep_checkpoints_s,"       \
+    " schedule, slot_s"
+#define COLUMNS_OF_AGENT                                                                          \
+    "id, uid, name, incarnation, version, arch, os, word_bits, big_endian, cores, memory_mib,"     \
+    " slots, tags, draining, revoked, enrolled_ms"
+#define VIEW_OF_JOB                                                                               \
+    "SELECT j.id, j.run, j.place, t.name, j.job_group, t.suite, j.kind, j.state, j.verdict,"       \
+    " j.reason, j.attempts, j.flags, j.quarantine_owner, j.quarantine_reason, j.quarantine_until," \
+    " j.spec, j.checkpoint, j.boot, j.parameters, j.result, j.submitted_ms, j.ended_ms,"           \
+    " j.expected_us FROM job j JOIN test t ON t.id = j.test"
+#define VIEW_OF_ATTEMPT                                                                           \
+    "SELECT a.lease, a.job, a.number, g.name, g.arch, a.ending, a.started_ms, a.ended_ms,"         \
+    " a.verdict, a.exit_status, a.instructions, a.virtual_ns, a.thaw_ns, a.wall_ns, a.state_id,"   \
+    " a.checkpoint, a.signature, a.signature_title, a.console, a.console_size, a.reason"           \
+    " FROM attempt a JOIN agent g ON g.id = a.agent"
+
+#define QUEUE_SQL(X)                                                                               \
+    X(VERSION, "PRAGMA user_version")                                                              \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(ROLLBACK, "ROLLBACK")                                                                        \
+    X(META_GET, "SELECT value FROM meta WHERE name = ?1")                                          \
+    X(META_SET, "INSERT INTO meta(name, value) VALUES(?1, ?2)"                                     \
+                " ON CONFLICT(name) DO UPDATE SET value = ?2")                                     \
+    X(SEQUENCE, "SELECT seq FROM sqlite_sequence WHERE name = ?1")                                 \
+    /* agents */                                                                                   \
+    X(AGENT_ALL, "SELECT " COLUMNS_OF_AGENT " FROM agent")                                        \
+    X(AGENT_ROW, "SELECT " COLUMNS_OF_AGENT " FROM agent WHERE uid = ?1")                         \
+    X(AGENT_ADD, "INSERT INTO agent(uid, key, name, enrolled_ms) VALUES(?1, ?2, ?3, ?4)"           \
+                 " ON CONFLICT(uid) DO UPDATE SET key = ?2, name = ?3, revoked = 0")               \
+    X(AGENT_KEY, "SELECT key FROM agent WHERE uid = ?1 AND revoked = 0")                           \
+    X(AGENT_HELLO, "UPDATE agent SET name = ?2, incarnation = ?3, version = ?4, arch = ?5,"        \
+                   " os = ?6, word_bits = ?7, big_endian = ?8, cores = ?9, memory_mib = ?10,"      \
+                   " slots = ?11, tags = ?12 WHERE id = ?1")                                       \
+    X(AGENT_FLAGS, "UPDATE agent SET draining = ?2, revoked = ?3 WHERE id = ?1")                   \
+    X(AGENT_GONE, "UPDATE agent SET incarnation = NULL WHERE id = ?1")                             \
+    /* runs and lanes */                                                                           \
+    X(RUN_ADD, "INSERT INTO run(name, submitter, priority, state, created_ms, started_ms,"         \
+               " max_failures, job_order, no_cache, rerun, slower, baseline, webhook_url,"         \
+               " webhook_secret, command, keep_runs, keep_run_s, keep_artifacts_s,"                \
+               " keep_checkpoints_s, schedule, slot_s) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9," \
+               " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)")                     \
+    X(RUN_ACTIVE, "SELECT " COLUMNS_OF_RUN " FROM run WHERE state < 3")                           \
+    X(RUN_ROW, "SELECT " COLUMNS_OF_RUN " FROM run WHERE id = ?1")                                \
+    X(RUN_PAGE, "SELECT " COLUMNS_OF_RUN " FROM run WHERE id < ?1 ORDER BY id DESC LIMIT ?2")     \
+    X(RUN_PAGE_NAMED, "SELECT " COLUMNS_OF_RUN " FROM run WHERE id < ?1 AND name = ?3"            \
+                      " ORDER BY id DESC LIMIT ?2")                                                \
+    X(RUN_STORE, "UPDATE run SET state = ?2, cancelled = ?3, reason = ?4, ended_ms = ?5"           \
+                 " WHERE id = ?1")                                                                 \
+    X(RUN_COUNTS, "UPDATE run SET jobs = ?2, counts = ?3 WHERE id = ?1")                           \
+    X(RUN_HOOKS, "SELECT " COLUMNS_OF_RUN " FROM run WHERE state = 3 AND hook_done = 0"           \
+                 " AND (webhook_url IS NOT NULL OR command IS NOT NULL) ORDER BY id")              \
+    X(RUN_HOOK_DONE, "UPDATE run SET hook_done = 1 WHERE id = ?1")                                 \
+    X(PART_ADD, "INSERT INTO part(run, place, job) VALUES(?1, ?2, ?3)")                            \
+    X(PART_OF, "SELECT place, job FROM part WHERE run = ?1 AND place <= ?2"                        \
+               " ORDER BY place DESC LIMIT 1")                                                     \
+    X(LANE_ADD, "INSERT INTO lane(run, requirement, checkpoint, avoid, unlike, boot, ready)"       \
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, 0)")                                              \
+    X(LANE_OF, "SELECT id, requirement, checkpoint, avoid, unlike, boot, ready FROM lane"          \
+               " WHERE run = ?1 ORDER BY id")                                                      \
+    X(LANE_READY, "UPDATE lane SET ready = ?2 WHERE id = ?1")                                      \
+    X(LANE_REMOVE, "DELETE FROM lane WHERE run = ?1")                                              \
+    /* tests and jobs */                                                                           \
+    X(TEST_FIND, "SELECT id, expected_us, suite, name FROM test WHERE hash = ?1")                  \
+    X(TEST_ADD, "INSERT INTO test(hash, suite, name) VALUES(?1, ?2, ?3)")                          \
+    X(TEST_EXPECT, "UPDATE test SET expected_us = CASE expected_us WHEN 0 THEN ?2"                 \
+                   " ELSE (3 * expected_us + ?2) / 4 END WHERE id = ?1")                           \
+    X(TEST_NAME, "SELECT name FROM test WHERE id = ?1")                                            \
+    X(JOB_ADD, "INSERT INTO job(id, run, place, test, kind, state, verdict, lane, rank, blocked,"  \
+               " attempts, infra, lost, flags, retry, result, ended_ms, submitted_ms,"             \
+               " expected_us, wall_ms, spec, checkpoint, boot, reason, requirement,"               \
+               " quarantine_owner, quarantine_reason, quarantine_until, job_group, parameters,"    \
+               " tag) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, 0, ?11, ?12, ?13,"     \
+               " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)")      \
+    X(JOB_ROW, "SELECT id, run, test, kind, state, verdict, lane, rank, blocked, attempts, infra," \
+               " lost, flags, retry, result, ended_ms, expected_us, wall_ms, spec, checkpoint,"    \
+               " boot, reason, requirement FROM job WHERE id = ?1")                                \
+    X(JOB_STORE, "UPDATE job SET state = ?2, verdict = ?3, lane = ?4, rank = ?5, blocked = ?6,"    \
+                 " attempts = ?7, infra = ?8, lost = ?9, flags = ?10, result = ?11,"               \
+                 " ended_ms = ?12, checkpoint = ?13, reason = ?14 WHERE id = ?1")                  \
+    X(JOB_FIRST, "SELECT id FROM job WHERE lane = ?1 AND state = 2 ORDER BY rank, id LIMIT 1")     \
+    X(JOB_STATE, "SELECT state FROM job WHERE id = ?1")                                            \
+    X(JOB_OF_TEST, "SELECT id FROM job WHERE run = ?1 AND test = ?2")                              \
+    X(JOB_UNDONE, "SELECT id, state FROM job WHERE run = ?1 AND id > ?2 ORDER BY id LIMIT ?3")     \
+    X(JOB_OF_BOOT, "SELECT id FROM job WHERE boot = ?1 AND state = 1 AND checkpoint IS NULL"       \
+                   " LIMIT ?2")                                                                    \
+    X(JOB_FOLLOWER, "SELECT id FROM job WHERE boot = ?1 AND state = 1 AND checkpoint IS NULL"      \
+                    " AND kind = 1 ORDER BY id LIMIT 1")                                           \
+    X(JOB_PAGE, VIEW_OF_JOB " WHERE j.run = ?1 AND j.id > ?2 ORDER BY j.id")                      \
+    X(JOB_VIEW, VIEW_OF_JOB " WHERE j.id = ?1")                                                   \
+    X(NEED_ADD, "INSERT INTO need(needed, job) VALUES(?1, ?2)")                                    \
+    X(NEED_OF, "SELECT job FROM need WHERE needed = ?1")                                           \
+    /* attempts */                                                                                 \
+    X(ATTEMPT_ADD, "INSERT INTO attempt(lease, job, number, agent, ending, started_ms)"            \
+                   " VALUES(?1, ?2, ?3, ?4, 0, ?5)")                                               \
+    X(ATTEMPT_END, "UPDATE attempt SET ending = ?2, ended_ms = ?3 WHERE lease = ?1")               \
+    X(ATTEMPT_RECORD, "UPDATE attempt SET ending = ?2, ended_ms = ?3, verdict = ?4,"               \
+                      " exit_status = ?5, instructions = ?6, virtual_ns = ?7, thaw_ns = ?8,"       \
+                      " wall_ns = ?9, state_id = ?10, checkpoint = ?11, signature = ?12,"          \
+                      " signature_title = ?13, console = ?14, console_size = ?15, reason = ?16"    \
+                      " WHERE lease = ?1")                                                         \
+    X(ATTEMPT_ROW, "SELECT job, number, agent, ending FROM attempt WHERE lease = ?1")              \
+    X(ATTEMPT_HELD, "SELECT a.lease, a.job, a.number, a.agent, j.run, j.lane, j.state"             \
+                    " FROM attempt a JOIN job j ON j.id = a.job WHERE a.ending = 0")               \
+    X(ATTEMPT_SHORT, "SELECT a.instructions, a.wall_ns, a.state_id, a.agent, a.verdict, a.reason"  \
+                     " FROM attempt a WHERE a.lease = ?1")                                         \
+    X(ATTEMPT_PAGE, VIEW_OF_ATTEMPT " WHERE a.job = ?1 ORDER BY a.number")                        \
+    X(ATTEMPT_VIEW, VIEW_OF_ATTEMPT " WHERE a.lease = ?1")                                        \
+    X(ARTIFACT_ADD, "INSERT INTO artifact(lease, place, name, size, hash)"                         \
+                    " VALUES(?1, ?2, ?3, ?4, ?5)")                                                 \
+    X(ARTIFACT_PAGE, "SELECT name, size, hash FROM artifact WHERE lease = ?1 ORDER BY place")      \
+    /* what is known */                                                                            \
+    X(CACHE_FIND, "SELECT lease, verdict, state_id, diverged FROM cache WHERE key = ?1")           \
+    X(CACHE_ADD, "INSERT INTO cache(key, lease, verdict, state_id) VALUES(?1, ?2, ?3, ?4)")        \
+    X(CACHE_DIVERGED, "UPDATE cache SET diverged = 1 WHERE key = ?1")                              \
+    X(BOOT_FIND, "SELECT state, job, checkpoint, lease, verdict, reason FROM boot WHERE key = ?1") \
+    X(BOOT_SET, "INSERT INTO boot(key, state, job, checkpoint, lease, boot_ns, used_ms, verdict,"  \
+                " reason) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(key) DO UPDATE"   \
+                " SET state = ?2, job = ?3, checkpoint = ?4, lease = ?5, boot_ns = ?6,"            \
+                " used_ms = ?7, verdict = ?8, reason = ?9")                                        \
+    X(BOOT_USED, "UPDATE boot SET used_ms = ?2 WHERE checkpoint IN"                                \
+                 " (SELECT checkpoint FROM lane WHERE run = ?1)")                                  \
+    X(BOOT_USED_KEY, "UPDATE boot SET used_ms = ?2 WHERE key = ?1")                                \
+    X(BOOT_TIME, "SELECT boot_ns FROM boot WHERE checkpoint = ?1")                                 \
+    X(BOOT_OPEN, "SELECT key FROM boot b WHERE state IN (2, 3) AND EXISTS(SELECT 1 FROM job j"     \
+                 " WHERE j.boot = b.key AND j.state = 1 AND j.checkpoint IS NULL)")                \
+    X(HISTORY_ADD, "INSERT OR REPLACE INTO history(test, run, job, verdict, flags, instructions,"  \
+                   " wall_ns, state_id, ended_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")     \
+    QUEUE_SQL_MORE(X)
+
+/* Of history.c, retention.c, nights.c and tokens.c. */
+#define QUEUE_SQL_MORE(X)                                                                          \
+    X(SLOT_FIND, "SELECT EXISTS(SELECT 1 FROM slot WHERE schedule = ?1 AND slot_s = ?2)"           \
+                 " FROM schedule WHERE id = ?1")                                                   \
+    X(SLOT_ADD, "INSERT INTO slot(schedule, slot_s, run) VALUES(?1, ?2, ?3)")                      \
+    X(SCHEDULE_STARTED, "UPDATE schedule SET last_slot_s = ?2, last_run = ?3, error = NULL"        \
+                        " WHERE id = ?1")                                                          \
+    X(TOKEN_ALL, "SELECT name, hash, role, created_ms, expires_ms FROM api_token ORDER BY name")
+/* clang-format on */
+
+enum sql {
+#define SQL_NAME(name, text) SQL_##name,
+    QUEUE_SQL(SQL_NAME)
+#undef SQL_NAME
+        SQL_COUNT
+};
+
+#endif

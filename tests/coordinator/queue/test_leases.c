@@ -1,0 +1,297 @@
+/* Leases and results: once, whoever is killed, lost, late or lying. */
+#include "tests/support/queue_farm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void assert_verdict(struct queue_farm *farm, uint64_t job, enum verdict verdict)
+{
+    const struct queue_job *found = queue_farm_job_of(farm, job);
+
+    assert_int_equal(found->state, JOB_DONE);
+    assert_string_equal(verdict_name(found->verdict), verdict_name(verdict));
+}
+
+QUEUE_FARM_TEST(job_is_run_once_and_its_verdict_is_the_runs)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    uint64_t run = queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grants grants;
+
+    assert_int_equal(queue_farm_claim(farm, &agent, &grants), 1);
+    assert_int_equal(queue_farm_run_of(farm, run)->states[JOB_RUNNING], 1);
+    assert_int_equal(grants.grants[0].attempt, 1);
+    assert_true(hash_equal(&grants.grants[0].spec, &job.spec));
+    struct queue_grants more;
+    assert_int_equal(queue_farm_claim(farm, &agent, &more), 0);
+    assert_int_equal(queue_farm_result(farm, &agent, &grants.grants[0], VERDICT_PASS),
+                     QUEUE_RECORDED);
+    assert_verdict(farm, grants.grants[0].job, VERDICT_PASS);
+    assert_int_equal(queue_farm_run_of(farm, run)->state, RUN_DONE);
+    assert_int_equal(queue_farm_run_of(farm, run)->verdict, VERDICT_PASS);
+}
+
+QUEUE_FARM_TEST(second_result_of_a_lease_is_dup_and_changes_nothing)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grant grant = queue_farm_take(farm, &agent);
+
+    assert_int_equal(queue_farm_result(farm, &agent, &grant, VERDICT_PASS), QUEUE_RECORDED);
+    assert_int_equal(queue_farm_result(farm, &agent, &grant, VERDICT_FAIL), QUEUE_DUP);
+    queue_farm_restart(farm);
+    assert_int_equal(queue_farm_result(farm, &agent, &grant, VERDICT_FAIL), QUEUE_DUP);
+    assert_verdict(farm, grant.job, VERDICT_PASS);
+}
+
+QUEUE_FARM_TEST(result_of_another_agents_lease_is_stale)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1), liar = queue_farm_agent(farm, 2);
+    struct queue_grant grant = queue_farm_take(farm, &agent), wrong = grant;
+
+    assert_int_equal(queue_farm_result(farm, &liar, &grant, VERDICT_PASS), QUEUE_STALE);
+    wrong.attempt++;
+    assert_int_equal(queue_farm_result(farm, &agent, &wrong, VERDICT_PASS), QUEUE_STALE);
+    wrong = grant;
+    wrong.job++;
+    assert_int_equal(queue_farm_result(farm, &agent, &wrong, VERDICT_PASS), QUEUE_STALE);
+    assert_int_equal(queue_farm_job_of(farm, grant.job)->state, JOB_RUNNING);
+}
+
+QUEUE_FARM_TEST(lease_expires_when_agent_goes_silent)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grant lost = queue_farm_take(farm, &agent);
+
+    queue_farm_pass(farm, 29);
+    assert_int_equal(queue_farm_job_of(farm, lost.job)->state, JOB_RUNNING);
+    queue_farm_pass(farm, 1);
+    assert_int_equal(queue_farm_job_of(farm, lost.job)->state, JOB_READY);
+    struct queue_farm_agent other = queue_farm_agent(farm, 2);
+    struct queue_grant grant = queue_farm_take(farm, &other);
+    assert_int_equal(grant.job, lost.job);
+    assert_int_equal(grant.attempt, 2);
+    assert_true(grant.lease > lost.lease);
+    assert_int_equal(queue_farm_result(farm, &agent, &lost, VERDICT_FAIL), QUEUE_STALE);
+    assert_int_equal(queue_farm_result(farm, &other, &grant, VERDICT_PASS), QUEUE_RECORDED);
+    assert_verdict(farm, grant.job, VERDICT_PASS);
+}
+
+QUEUE_FARM_TEST(beat_keeps_a_lease)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grants grants;
+    struct queue_beat_answer answer;
+
+    queue_farm_claim(farm, &agent, &grants);
+    for (int i = 0; i < 20; i++) {
+        queue_farm_pass(farm, 20);
+        queue_farm_beat(farm, &agent, &grants, &answer);
+        assert_int_equal(answer.unknown_count, 0);
+    }
+    assert_int_equal(queue_farm_job_of(farm, grants.grants[0].job)->state, JOB_RUNNING);
+}
+
+QUEUE_FARM_TEST(beat_that_does_not_name_a_lease_gives_it_back)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grants grants, none = {.count = 0};
+    struct queue_beat_answer answer;
+
+    queue_farm_claim(farm, &agent, &grants);
+    queue_farm_pass(farm, 5);
+    queue_farm_beat(farm, &agent, &none, &answer);
+    assert_int_equal(queue_farm_job_of(farm, grants.grants[0].job)->state, JOB_RUNNING);
+    queue_farm_pass(farm, 5);
+    queue_farm_beat(farm, &agent, &none, &answer);
+    assert_int_equal(queue_farm_job_of(farm, grants.grants[0].job)->state, JOB_READY);
+    queue_farm_beat(farm, &agent, &grants, &answer);
+    assert_int_equal(answer.unknown_count, 1);
+    assert_int_equal(answer.unknown[0], grants.grants[0].lease);
+}
+
+QUEUE_FARM_TEST(late_beat_changes_nothing)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grants grants, none = {.count = 0};
+    struct queue_beat_answer answer;
+
+    queue_farm_claim(farm, &agent, &grants);
+    queue_farm_pass(farm, 15);
+    agent.sequence = 7;
+    queue_farm_beat(farm, &agent, &grants, &answer);
+    agent.sequence = 2;
+    queue_farm_beat(farm, &agent, &none, &answer);
+    assert_int_equal(queue_farm_job_of(farm, grants.grants[0].job)->state, JOB_RUNNING);
+}
+
+QUEUE_FARM_TEST(restarted_agents_leases_are_free_at_its_hello)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grant grant = queue_farm_take(farm, &agent);
+
+    assert_true(queue_farm_hello(farm, &agent)); /* the same start */
+    assert_int_equal(queue_farm_job_of(farm, grant.job)->state, JOB_RUNNING);
+    agent.incarnation = 99;
+    assert_true(queue_farm_hello(farm, &agent));
+    assert_int_equal(queue_farm_job_of(farm, grant.job)->state, JOB_READY);
+    struct queue_grant again = queue_farm_take(farm, &agent); /* nobody else is there */
+    assert_int_equal(again.job, grant.job);
+    assert_int_equal(queue_farm_result(farm, &agent, &grant, VERDICT_PASS), QUEUE_STALE);
+}
+
+QUEUE_FARM_TEST(spooled_result_counts_if_it_comes_before_the_hello)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grant grant = queue_farm_take(farm, &agent);
+
+    agent.incarnation = 99;
+    assert_int_equal(queue_farm_result(farm, &agent, &grant, VERDICT_PASS), QUEUE_RECORDED);
+}
+
+QUEUE_FARM_TEST(old_incarnation_is_told_to_say_hello)
+{
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_claim claim = {
+        .agent = queue_farm_id(1), .incarnation = queue_farm_id(77), .slots_free = 1};
+    struct queue_grants grants;
+
+    (void)agent;
+    queue_farm_begin(farm);
+    BASE_FAILS(queue_claim(farm->queue, &claim, &grants, &farm->err), &farm->err, ERR_CONFLICT,
+               "say hello");
+    claim.agent = queue_farm_id(5);
+    BASE_FAILS(queue_claim(farm->queue, &claim, &grants, &farm->err), &farm->err, ERR_ACCESS,
+               "not enrolled");
+    queue_farm_commit(farm);
+}
+
+QUEUE_FARM_TEST(infra_is_retried_on_another_agent_three_times)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent one = queue_farm_agent(farm, 1), two = queue_farm_agent(farm, 2);
+    struct queue_farm_agent *now = &one, *other = &two;
+    struct queue_grants none;
+    struct queue_grant grant;
+
+    for (uint32_t i = 0; i < 4; i++) {
+        grant = queue_farm_take(farm, now);
+        assert_int_equal(grant.attempt, i + 1);
+        assert_int_equal(queue_farm_result(farm, now, &grant, VERDICT_INFRA), QUEUE_RECORDED);
+        assert_int_equal(queue_farm_claim(farm, now, &none), 0);
+        struct queue_farm_agent *swap = now;
+        now = other;
+        other = swap;
+    }
+    assert_verdict(farm, grant.job, VERDICT_INFRA);
+}
+
+QUEUE_FARM_TEST(test_failure_is_never_retried)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    uint64_t run = queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grant grant = queue_farm_take(farm, &agent);
+
+    queue_farm_result(farm, &agent, &grant, VERDICT_FAIL);
+    assert_verdict(farm, grant.job, VERDICT_FAIL);
+    assert_int_equal(queue_farm_run_of(farm, run)->verdict, VERDICT_FAIL);
+}
+
+QUEUE_FARM_TEST(job_that_loses_every_agent_is_given_up)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    uint64_t run = queue_farm_submit(farm, &job, 1);
+    struct queue_grant grant;
+
+    for (uint64_t i = 0; i <= QUEUE_LOST_MAX; i++) {
+        struct queue_farm_agent agent = queue_farm_agent(farm, i + 1);
+        grant = queue_farm_take(farm, &agent);
+        queue_farm_pass(farm, 31);
+    }
+    assert_verdict(farm, grant.job, VERDICT_INFRA);
+    assert_int_equal(queue_farm_run_of(farm, run)->state, RUN_DONE);
+}
+
+QUEUE_FARM_TEST(released_job_is_ready_and_counts_as_no_attempt)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grant grant;
+
+    for (int i = 0; i < 20; i++) {
+        grant = queue_farm_take(farm, &agent);
+        struct queue_release back = {.agent = queue_farm_id(1),
+                                     .incarnation = queue_farm_id(1),
+                                     .leases = &grant.lease,
+                                     .lease_count = 1};
+        queue_farm_begin(farm);
+        BASE_OK(queue_release(farm->queue, &back, &farm->err), &farm->err);
+        queue_farm_commit(farm);
+    }
+    assert_int_equal(queue_farm_job_of(farm, grant.job)->state, JOB_READY);
+}
+
+QUEUE_FARM_TEST(result_keeps_all_it_says)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grant grant = queue_farm_take(farm, &agent);
+    struct queue_result result = queue_farm_result_of(&grant, (enum verdict)99);
+    struct queue_artifact artifact = {"log", 5, queue_farm_hash("log")};
+    enum queue_outcome outcome;
+    struct queue_id id = queue_farm_id(1);
+
+    queue_farm_begin(farm);
+    BASE_FAILS(queue_result(farm->queue, &id, &result, &outcome, &farm->err), &farm->err,
+               ERR_INVALID, "verdict");
+    queue_farm_commit(farm);
+    result.verdict = VERDICT_FAIL;
+    result.reason = "exit status 7";
+    result.artifacts = &artifact;
+    result.artifact_count = 1;
+    assert_int_equal(queue_farm_record(farm, &agent, &result), QUEUE_RECORDED);
+    assert_string_equal(queue_farm_job_of(farm, grant.job)->reason, "exit status 7");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(job_is_run_once_and_its_verdict_is_the_runs),
+        cmocka_unit_test(second_result_of_a_lease_is_dup_and_changes_nothing),
+        cmocka_unit_test(result_of_another_agents_lease_is_stale),
+        cmocka_unit_test(lease_expires_when_agent_goes_silent),
+        cmocka_unit_test(beat_keeps_a_lease),
+        cmocka_unit_test(beat_that_does_not_name_a_lease_gives_it_back),
+        cmocka_unit_test(late_beat_changes_nothing),
+        cmocka_unit_test(restarted_agents_leases_are_free_at_its_hello),
+        cmocka_unit_test(spooled_result_counts_if_it_comes_before_the_hello),
+        cmocka_unit_test(old_incarnation_is_told_to_say_hello),
+        cmocka_unit_test(infra_is_retried_on_another_agent_three_times),
+        cmocka_unit_test(test_failure_is_never_retried),
+        cmocka_unit_test(job_that_loses_every_agent_is_given_up),
+        cmocka_unit_test(released_job_is_ready_and_counts_as_no_attempt),
+        cmocka_unit_test(result_keeps_all_it_says),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
