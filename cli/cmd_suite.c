@@ -6,6 +6,7 @@
 #include "cli/base/output.h"
 #include "cli/base/progress.h"
 #include "cli/suite.h"
+#include "jobs/matrix.h"
 #include "jobs/report.h"
 #include "storage/base/file.h"
 
@@ -23,7 +24,9 @@ struct suite_command {
     struct store *store;
     struct image_cache *cache;
     struct job_file *file;
-    const char *checkpoint;
+    struct job_expanded *jobs; /* what of the file is run */
+    struct job_file flat;      /* the file with those jobs as its tests; borrows from both */
+    const char *checkpoint;    /* of the suite, or NULL */
     struct suite_outcome *outcomes;
     size_t count;
     uint64_t wall_ns;
@@ -56,16 +59,15 @@ static bool on_boot(void *context, uint64_t instructions, uint64_t virtual_ns)
     return true;
 }
 
-/* Boots the suite's machine file into the session. */
-static bool boot(struct suite_command *command, struct session *session, uint64_t *boot_ns,
-                 struct err *err)
+/* Boots a machine of the suite into the session. */
+static bool boot(struct suite_command *command, size_t index, struct session *session,
+                 uint64_t *boot_ns, struct err *err)
 {
     struct boot_options options = {&clock_host, NULL, on_boot, &command->progress};
     struct boot_result result = {.console = BUF_INIT(0)};
     struct machine_file *machine = NULL;
     struct buf report = BUF_INIT(1u << 20);
-    bool ok =
-        machine_file_load(command->file->machine, &variables_environment, &machine, &report, err);
+    bool ok = job_boot_machine(&command->jobs->boots[index], &machine, &report, err);
 
     if (!ok && report.size != 0)
         fwrite(report.data, 1, report.size, stderr);
@@ -79,8 +81,9 @@ static bool boot(struct suite_command *command, struct session *session, uint64_
     return ok;
 }
 
-/* Boots once and freezes under the suite's tag, when the store has no such checkpoint yet. */
-static bool make_checkpoint(struct suite_command *command, struct err *err)
+/* Boots once and freezes under the tag. */
+static bool make_checkpoint(struct suite_command *command, size_t index, const char *name,
+                            const struct hash *key, struct err *err)
 {
     struct checkpoint_ids ids;
     struct session session;
@@ -89,11 +92,12 @@ static bool make_checkpoint(struct suite_command *command, struct err *err)
     bool ok;
 
     session_init(&session, command->store, command->cache);
-    ok = boot(command, &session, &command->boot_ns, err);
+    ok = boot(command, index, &session, &command->boot_ns, err);
     if (ok) {
         snprintf(text, sizeof text, "%" PRIu64, command->boot_ns / 1000000);
         store_tag_set_fact(&session.facts, FACT_BOOT_MS, text);
-        store_tag_init(&named, command->checkpoint, &clock_host);
+        store_tag_set_fact(&session.facts, FACT_INPUTS, hash_hex(key).text);
+        store_tag_init(&named, name, &clock_host);
         memcpy(session.facts.name, named.name, sizeof session.facts.name);
         session.facts.when_s = named.when_s;
         store_tag_release(&named);
@@ -103,31 +107,108 @@ static bool make_checkpoint(struct suite_command *command, struct err *err)
     return ok;
 }
 
-static bool find_checkpoint(struct suite_command *command, struct err *err)
+/* True if the store has the checkpoint, and does not know that it was booted from other inputs. A
+ * `key` of zeros: what the inputs are now is not known. */
+static bool is_current(struct suite_command *command, const char *name, const struct hash *key)
 {
     struct store_tag tag = {.name = ""};
-    struct err missing = ERR_INIT;
-    const char *boot_ms;
+    struct err err = ERR_INIT;
+    const char *boot_ms, *inputs;
+    struct hash id;
+    bool current;
+
+    if (!store_resolve(command->store, name, &id, &err))
+        return false;
+    if (!store_tag_get(command->store, name, &tag, &err))
+        return true; /* an id: it is what it is */
+    boot_ms = store_tag_fact(&tag, FACT_BOOT_MS);
+    inputs = store_tag_fact(&tag, FACT_INPUTS);
+    current = inputs == NULL || hash_is_zero(key) || strcmp(inputs, hash_hex(key).text) == 0;
+    if (boot_ms != NULL)
+        command->boot_ns = strtoull(boot_ms, NULL, 10) * 1000000;
+    store_tag_release(&tag);
+    return current;
+}
+
+/* "boot debian [harts=3]" as a tag: "debian-harts-3". */
+static const char *tag_of(struct suite_command *command, const struct job_boot *boot)
+{
+    char *text;
+    size_t used = 0;
+
+    if (boot->tag != NULL)
+        return boot->tag;
+    text = pool_text(&command->jobs->pool, strchr(boot->name, ' ') + 1);
+    for (const char *at = text; *at != '\0'; at++) {
+        bool plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+                     (*at >= '0' && *at <= '9') || *at == '.' || *at == '_';
+
+        if (plain)
+            text[used++] = *at;
+        else if (used > 0 && text[used - 1] != '-' && at[1] != '\0')
+            text[used++] = '-';
+    }
+    text[used] = '\0';
+    return text;
+}
+
+/* Every machine that is to be booted has its checkpoint afterwards, and every test its name. */
+static bool find_checkpoints(struct suite_command *command, struct err *err)
+{
+    struct job_expanded *jobs = command->jobs;
     struct hash id;
 
-    command->checkpoint =
-        command->input->checkpoint != NULL ? command->input->checkpoint : command->file->checkpoint;
-    if (command->checkpoint == NULL && command->file->machine != NULL)
-        command->checkpoint = command->file->name;
-    if (command->checkpoint == NULL)
-        return true; /* bare-metal programs, or every test names its own */
-    if (!store_resolve(command->store, command->checkpoint, &id, &missing)) {
-        if (missing.kind == ERR_NOT_FOUND && command->file->machine != NULL &&
-            command->input->checkpoint == NULL)
-            return make_checkpoint(command, err);
-        *err = missing;
+    for (size_t i = 0; i < jobs->boot_count; i++) {
+        const char *name = tag_of(command, &jobs->boots[i]);
+        struct hash key = {{0}};
+        struct err why = ERR_INIT;
+        /* Without its inputs a machine can still be thawed. */
+        bool known = job_boot_key(jobs, i, &key, &why);
+
+        if (!is_current(command, name, &key)) {
+            if (!known)
+                *err = why;
+            if (!known || !make_checkpoint(command, i, name, &key, err))
+                return false;
+        }
+        for (size_t j = 0; j < jobs->count; j++) {
+            if (jobs->entries[j].boot == i)
+                jobs->entries[j].test.checkpoint = name;
+        }
+    }
+    if (jobs->boot_count > 0 || command->checkpoint == NULL)
+        return true;
+    return store_resolve(command->store, command->checkpoint, &id, err);
+}
+
+/* The jobs of the file as tests of a suite. */
+static bool expand(struct suite_command *command, struct err *err)
+{
+    const struct suite_input *input = command->input;
+    struct job_file *file = command->file;
+    struct job_test *tests;
+
+    /* A checkpoint of the command line comes in the place of the suite's. */
+    for (size_t i = 0; input->checkpoint != NULL && i < file->test_count; i++) {
+        struct job_test *test = &file->tests[i];
+
+        if (test->checkpoint == NULL ||
+            (file->checkpoint != NULL && strcmp(test->checkpoint, file->checkpoint) == 0))
+            test->checkpoint = input->checkpoint;
+    }
+    if (input->checkpoint != NULL)
+        file->checkpoint = NULL;
+    if (!job_expand(file, input->selectors, input->selector_count, &command->jobs, err))
         return false;
-    }
-    if (store_tag_get(command->store, command->checkpoint, &tag, &missing)) {
-        boot_ms = store_tag_fact(&tag, FACT_BOOT_MS);
-        command->boot_ns = boot_ms != NULL ? strtoull(boot_ms, NULL, 10) * 1000000 : 0;
-        store_tag_release(&tag);
-    }
+    command->checkpoint = input->checkpoint != NULL ? input->checkpoint : file->checkpoint;
+    if (!find_checkpoints(command, err))
+        return false;
+    tests = pool_array(&command->jobs->pool, command->jobs->count, sizeof *tests);
+    for (size_t i = 0; i < command->jobs->count; i++)
+        tests[i] = command->jobs->entries[i].test;
+    command->flat = *file;
+    command->flat.tests = tests;
+    command->flat.test_count = command->jobs->count;
     return true;
 }
 
@@ -137,7 +218,7 @@ static void on_begin(void *context, const struct job_test *test)
     char text[160];
 
     command->started++;
-    snprintf(text, sizeof text, "%zu/%zu %s", command->started, command->file->test_count,
+    snprintf(text, sizeof text, "%zu/%zu %s", command->started, command->flat.test_count,
              test->name);
     progress_update(&command->progress, command->started, text);
 }
@@ -146,7 +227,7 @@ static struct suite_options options_of(struct suite_command *command)
 {
     return (struct suite_options){.store = command->store,
                                   .cache = command->cache,
-                                  .file = command->file,
+                                  .file = &command->flat,
                                   .checkpoint = command->checkpoint,
                                   .results_folder = command->input->results,
                                   .digest = command->input->json,
@@ -160,6 +241,7 @@ static bool measure_cold(struct suite_command *command, struct err *err)
 {
     struct suite_options options = options_of(command);
     const struct suite_outcome *subject = NULL;
+    size_t index = JOB_NO_BOOT;
     struct suite_outcome cold;
     struct session session;
     uint64_t boot_ns;
@@ -168,10 +250,12 @@ static bool measure_cold(struct suite_command *command, struct err *err)
     for (size_t i = 0; i < command->count && subject == NULL; i++)
         if (command->outcomes[i].verdict == VERDICT_PASS && command->outcomes[i].test->elf == NULL)
             subject = &command->outcomes[i];
-    if (subject == NULL || command->file->machine == NULL)
+    if (subject != NULL)
+        index = command->jobs->entries[subject->test - command->flat.tests].boot;
+    if (index == JOB_NO_BOOT)
         return true;
     session_init(&session, command->store, command->cache);
-    ok = boot(command, &session, &boot_ns, err);
+    ok = boot(command, index, &session, &boot_ns, err);
     if (ok) {
         memset(&cold, 0, sizeof cold);
         suite_run_test_on(&options, subject->test, &session, &cold);
@@ -187,13 +271,19 @@ static bool measure_cold(struct suite_command *command, struct err *err)
 struct report_row {
     struct hash_hex checkpoint;
     struct hash_hex state_id;
+    char quarantine[256]; /* "" or who and why */
 };
 
 static void fill_row(const struct suite_command *command, const struct suite_outcome *outcome,
                      struct report_row *row, struct test_result *out)
 {
+    const struct job_quarantine *quarantine = &outcome->test->quarantine;
+
     row->checkpoint = hash_hex(&outcome->checkpoint);
     row->state_id = hash_hex(&outcome->run.state_id);
+    if (quarantine->owner != NULL)
+        snprintf(row->quarantine, sizeof row->quarantine, "%s: %s", quarantine->owner,
+                 quarantine->reason);
     *out = (struct test_result){
         .suite = command->file->name,
         .name = outcome->test->name,
@@ -212,6 +302,7 @@ static void fill_row(const struct suite_command *command, const struct suite_out
         .console = buf_span(&outcome->run.log),
         .output = buf_span(&outcome->run.output),
         .signature = outcome->verdict == VERDICT_PASS ? NULL : &outcome->run.signature,
+        .quarantine = quarantine->owner != NULL ? row->quarantine : NULL,
     };
 }
 
@@ -282,18 +373,15 @@ static bool run_all(struct suite_command *command, enum verdict *verdict, struct
     struct suite_options options;
     uint64_t start;
 
-    if (!find_checkpoint(command, err))
+    if (!expand(command, err))
         return false;
-    command->outcomes = mem_array(command->file->test_count, sizeof *command->outcomes);
+    command->outcomes = mem_array(command->flat.test_count, sizeof *command->outcomes);
     options = options_of(command);
-    progress_begin(&command->progress, "testing", command->file->test_count, false);
+    progress_begin(&command->progress, "testing", command->flat.test_count, false);
     start = clock_monotonic_ns(&clock_host);
-    command->count = suite_run(&options, command->input->selectors, command->input->selector_count,
-                               command->outcomes);
+    command->count = suite_run(&options, NULL, 0, command->outcomes);
     command->wall_ns = clock_monotonic_ns(&clock_host) - start;
     progress_end(&command->progress);
-    if (command->count == 0)
-        return err_set(err, ERR_USAGE, "%s: no test is selected", command->file->path);
     if (command->input->compare && !measure_cold(command, err))
         return false;
     return report(command, verdict, err);
@@ -314,6 +402,7 @@ int suite_main(const struct common *common, const struct suite_input *input)
     mem_free(command.outcomes);
     image_cache_free(command.cache);
     store_close(command.store);
+    job_expanded_free(command.jobs);
     job_file_free(command.file);
     return ok ? verdict_exit_status(verdict) : common_fail(common, &err);
 }

@@ -247,14 +247,21 @@ static bool collect_board(struct collection *collection, struct job_spec *spec,
     return ok;
 }
 
-static bool set_parameters(const struct job_boot *boot, struct machine_file *machine,
-                           struct err *err)
+bool job_boot_machine(const struct job_boot *boot, struct machine_file **out, struct buf *report,
+                      struct err *err)
 {
+    struct machine_file *machine = NULL;
+
+    if (!machine_file_load(boot->machine, &variables_environment, &machine, report, err))
+        return false;
     for (size_t i = 0; i < boot->parameter_count; i++) {
         if (!machine_parameter_set(machine, boot->parameters[i].name, boot->parameters[i].value,
-                                   err))
+                                   err)) {
+            machine_file_free(machine);
             return false;
+        }
     }
+    *out = machine;
     return true;
 }
 
@@ -265,9 +272,8 @@ static bool collect_boot(struct collection *collection, const struct job_boot *b
     struct job_spec *spec;
     bool ok = true;
 
-    if (!machine_file_load(boot->machine, &variables_environment, &machine, NULL, collection->err))
+    if (!job_boot_machine(boot, &machine, NULL, collection->err))
         return false;
-    ok = set_parameters(boot, machine, collection->err);
     spec = spec_new(JOB_BOOT);
     spec->machine = *machine;
     for (uint32_t i = 0; ok && i < machine->board_count; i++)
@@ -302,23 +308,50 @@ static bool collect_all(struct collection *collection)
     return true;
 }
 
-bool job_spec_collect(const struct job_expanded *expanded, const struct job_sink *sink,
-                      struct job_submissions *out, struct err *err)
+static struct collection *collection_new(const struct job_expanded *expanded,
+                                         const struct job_sink *sink, struct job_submissions *out,
+                                         struct err *err)
 {
     struct collection *collection = mem_alloc(sizeof *collection);
-    bool ok;
 
-    *out = (struct job_submissions){.pool = POOL_INIT,
-                                    .count = expanded->boot_count + expanded->count};
-    out->items = pool_array(&out->pool, out->count, sizeof *out->items);
     collection->expanded = expanded;
     collection->sink = sink;
     collection->out = out;
     collection->pool = (struct pool)POOL_INIT;
     collection->err = err;
-    ok = collect_all(collection);
+    return collection;
+}
+
+static void collection_free(struct collection *collection)
+{
     pool_release(&collection->pool);
     mem_free(collection);
+}
+
+bool job_boot_key(const struct job_expanded *expanded, size_t boot, struct hash *out,
+                  struct err *err)
+{
+    struct collection *collection = collection_new(expanded, &job_sink_hash, NULL, err);
+    struct job_submission made;
+    bool ok = collect_boot(collection, &expanded->boots[boot], &made);
+
+    if (ok)
+        *out = made.spec;
+    collection_free(collection);
+    return ok || err_wrap(err, "%s", expanded->boots[boot].name);
+}
+
+bool job_spec_collect(const struct job_expanded *expanded, const struct job_sink *sink,
+                      struct job_submissions *out, struct err *err)
+{
+    struct collection *collection = collection_new(expanded, sink, out, err);
+    bool ok;
+
+    *out = (struct job_submissions){.pool = POOL_INIT,
+                                    .count = expanded->boot_count + expanded->count};
+    out->items = pool_array(&out->pool, out->count, sizeof *out->items);
+    ok = collect_all(collection);
+    collection_free(collection);
     if (!ok)
         job_submissions_release(out);
     return ok;

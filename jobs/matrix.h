@@ -65,6 +65,10 @@ void job_expanded_free(struct job_expanded *expanded);
 /* How many jobs the whole file makes, matrices multiplied out; UINT64_MAX if more than that. */
 uint64_t job_count(const struct job_file *file);
 
+/* The machine of a boot: its file read, the parameters put in. As machine_file_load. */
+bool job_boot_machine(const struct job_boot *boot, struct machine_file **out, struct buf *report,
+                      struct err *err);
+
 /* Takes a blob and says its hash; called for bytes (path NULL) or a file. The sink stores it, or
  * only hashes it. */
 struct job_sink {
@@ -92,6 +96,9 @@ struct job_submissions {
  * Errors name the job and the file. Freed with job_submissions_release. */
 bool job_spec_collect(const struct job_expanded *expanded, const struct job_sink *sink,
                       struct job_submissions *out, struct err *err);
+/* The boot key of one boot alone: the hash of all its inputs. */
+bool job_boot_key(const struct job_expanded *expanded, size_t boot, struct hash *out,
+                  struct err *err);
 void job_submissions_release(struct job_submissions *submissions);
 
 #endif

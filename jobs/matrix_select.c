@@ -62,7 +62,8 @@ bool matrix_select(struct matrix_work *work, const char *const *selectors, size_
     choose_needed(work, sorted, pending, pending_count);
     mem_free(pending);
     mem_free(sorted);
-    return pending_count > 0 || err_set(work->err, ERR_USAGE, "%s: no job is selected", file->path);
+    return pending_count > 0 ||
+           err_set(work->err, ERR_USAGE, "%s: no test is selected", file->path);
 }
 
 /* The entries' indices after those not chosen are left out. */

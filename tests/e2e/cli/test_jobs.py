@@ -2,7 +2,7 @@
 """`thaw jobs`: a job file before anything runs."""
 import unittest
 
-from harness import HERE, USAGE, CliTest, main
+from harness import FAIL, HERE, MACHINES, USAGE, CliTest, main
 
 EXAMPLES = HERE.parents[2] / "jobs" / "examples"
 MACHINE = "machine: small\nfirmware: fw\njob_disk: true\nfreeze: {instructions: 100}\n"
@@ -119,7 +119,7 @@ class Jobs(CliTest):
         self.assertEqual(names("*seed=2]"), ["many [harts=1, seed=2]", "many [harts=3, seed=2]"])
         self.assertEqual(len(names("@quick")), 6)
         self.assertEqual(len(names("last")), 7)
-        self.refused(USAGE, "jobs", "expand", path, "nosuch*", says="no job is selected")
+        self.refused(USAGE, "jobs", "expand", path, "nosuch*", says="no test is selected")
 
     def test_wrong_arguments_are_usage_errors(self):
         path = self.night()
@@ -135,6 +135,68 @@ class Jobs(CliTest):
         value = self.json("jobs", "expand", EXAMPLES / "nightly.yaml")
         self.assertGreaterEqual(value["tests"], 200)
         self.assertEqual(value["boots"], 2)
+
+TEACH = """\
+checkpoints: {teach: {tag: teach, machine: machine.yaml}}
+defaults: {checkpoint: teach, limits: {instructions: 1G, wall: 120 s}}
+variables: {WORD: sector}
+tests:
+  - name: harts
+    steps: [{send_line: harts}, {expect: '\\n${harts} harts tick'}]
+    parallel: {matrix: [{harts: [1, 2], seed: [5, 6]}]}
+  - name: words
+    steps:
+      - send_line: write 7 ${WORD}
+      - expect: '\\$ $'
+      - send_line: read 7
+      - expect: '\\n${WORD}'
+    parallel: {matrix: [{WORD: [one, two]}]}
+"""
+
+
+class Running(CliTest):
+    """`thaw run --jobs` runs what `thaw jobs expand` lists, one after the other."""
+
+    def teach(self, text=TEACH):
+        self.file("machine.yaml", (MACHINES / "teach1.yaml").read_text())
+        return self.file("jobs.yaml", text)
+
+    def test_matrices_are_run_from_a_boot_for_each_machine(self):
+        ran = self.json("run", "--jobs", self.teach())
+        self.assertEqual({job["name"]: job["verdict"] for job in ran["jobs"]},
+                         {**{f"harts [harts={harts}, seed={seed}]": "pass"
+                             for harts in (1, 2) for seed in (5, 6)},
+                          "words [WORD=one]": "pass", "words [WORD=two]": "pass"})
+        self.assertEqual(sorted(self.thaw("ls", "--names").split()),
+                         ["teach", "teach-harts-1", "teach-harts-2"])
+        self.assertNotEqual(ran["jobs"][0]["checkpoint"], ran["jobs"][2]["checkpoint"])
+        chosen = self.json("run", "--jobs", self.teach(), "--select", "words*")
+        self.assertEqual(len(chosen["jobs"]), 2)
+
+    def test_a_machine_is_booted_again_when_an_input_has_changed_and_only_then(self):
+        def checkpoint():
+            return self.json("run", "--jobs", path, "--select", "*one]")["jobs"][0]["checkpoint"]
+
+        path = self.teach()
+        first = checkpoint()
+        machine = self.folder / "machine.yaml"
+        machine.write_text("# a comment\n" + machine.read_text())
+        self.assertEqual(checkpoint(), first)
+        machine.write_text(machine.read_text().replace("64 MiB", "96 MiB"))
+        second = checkpoint()
+        self.assertNotEqual(second, first)
+        self.assertEqual(checkpoint(), second)
+        # what was booted once can be thawed when its inputs are gone
+        machine.unlink()
+        self.assertEqual(checkpoint(), second)
+
+    def test_a_test_in_quarantine_does_not_gate(self):
+        text = TEACH + "  - name: flaky\n" \
+            "    steps: [{send_line: harts}, {expect_not: tick, for: 50M}]\n"
+        self.json("run", "--jobs", self.teach(text), "--select", "flaky", status=FAIL)
+        path = self.teach(text + "    quarantine: {owner: ann, reason: r, until: 2030-01-01}\n")
+        self.assertIn("1 in quarantine (1 failed)",
+                      self.thaw("run", "--jobs", path, "--select", "flaky"))
 
 
 if __name__ == "__main__":
