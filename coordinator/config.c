@@ -125,26 +125,36 @@ static void read_retention(struct yaml_map *map, struct coordinator_config *conf
     yaml_map_close(&keep);
 }
 
-static void read_secrets(struct yaml_map *map, struct coordinator_config *config)
+/* A map of names to paths, which `take` notes one by one. */
+static void read_paths(struct yaml_map *map, const char *key, struct coordinator_config *config,
+                       void (*take)(struct coordinator_config *, const char *, const char *))
 {
-    const struct yaml_node *node = yaml_map_find(map, "secrets");
+    const struct yaml_node *node = yaml_map_find(map, key);
+    const char *path;
 
     if (node == NULL)
         return;
     if (node->kind != YAML_MAP) {
-        yaml_error(map->yaml, node, "`secrets` is a map of names to files");
+        yaml_error(map->yaml, node, "`%s` is a map of names to files", key);
         return;
     }
     if (node->count > CONFIG_SECRETS_MAX) {
-        yaml_error(map->yaml, node, "%zu secrets, at most %d", node->count, CONFIG_SECRETS_MAX);
+        yaml_error(map->yaml, node, "%zu %s, at most %d", node->count, key, CONFIG_SECRETS_MAX);
         return;
     }
-    for (size_t i = 0; i < node->count; i++) {
-        struct config_secret *secret = &config->secrets[config->secret_count];
-        secret->name = node->entries[i].key->text;
-        if (yaml_node_text(map->yaml, node->entries[i].value, &secret->file))
-            config->secret_count++;
-    }
+    for (size_t i = 0; i < node->count; i++)
+        if (yaml_node_text(map->yaml, node->entries[i].value, &path))
+            take(config, node->entries[i].key->text, path);
+}
+
+static void take_secret(struct coordinator_config *config, const char *name, const char *path)
+{
+    config->secrets[config->secret_count++] = (struct config_secret){name, path};
+}
+
+static void take_command(struct coordinator_config *config, const char *name, const char *path)
+{
+    config->commands[config->command_count++] = (struct config_command){name, path};
 }
 
 /* Paths in the file are meant from where the file is. */
@@ -166,7 +176,8 @@ static bool read_all(struct yaml *yaml, const char *path, struct coordinator_con
         read_http(&map, config);
         read_agents(&map, config);
         read_retention(&map, config);
-        read_secrets(&map, config);
+        read_paths(&map, "secrets", config, take_secret);
+        read_paths(&map, "commands", config, take_command);
         yaml_map_close(&map);
     }
     if (!yaml_finish(yaml, report, err))
@@ -177,6 +188,8 @@ static bool read_all(struct yaml *yaml, const char *path, struct coordinator_con
     place(config, folder, &config->http_key);
     for (size_t i = 0; i < config->secret_count; i++)
         place(config, folder, &config->secrets[i].file);
+    for (size_t i = 0; i < config->command_count; i++)
+        place(config, folder, &config->commands[i].path);
     return config_check(config, err) || err_wrap(err, "%s", path);
 }
 

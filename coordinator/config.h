@@ -6,13 +6,19 @@
 #include "coordinator/gateway.h"
 #include "jobs/pool.h"
 
-#define CONFIG_SECRETS_MAX 64
+#define CONFIG_SECRETS_MAX 64   /* and as many commands */
 #define CONFIG_SECRET_MAX  4096 /* bytes of a secret's file */
 
 /* A secret of the coordinator's: what signs webhooks. Its bytes are in a file. */
 struct config_secret {
     const char *name;
     const char *file;
+};
+
+/* A program that a job file may name, run at the end of a run. */
+struct config_command {
+    const char *name;
+    const char *path;
 };
 
 struct coordinator_config {
@@ -37,6 +43,8 @@ struct coordinator_config {
 
     struct config_secret secrets[CONFIG_SECRETS_MAX];
     size_t secret_count;
+    struct config_command commands[CONFIG_SECRETS_MAX];
+    size_t command_count;
     struct pool pool; /* private: texts */
 };
 

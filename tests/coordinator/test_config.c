@@ -63,7 +63,8 @@ static void every_key_is_read(void **state)
               "agents:\n  listen: [tcp://*:2, ipc:///run/x]\n  connections: 8\n  rate: 9\n"
               "  burst: 10\n  memory: 128 MiB\n  beat: 1 s\n  lease: 4 s\n"
               "retention:\n  runs: 3\n  run: 1 d\n  artifacts: 2 h\n  checkpoints: 0 s\n"
-              "secrets:\n  nightly: n.secret\n");
+              "secrets:\n  nightly: n.secret\n"
+              "commands:\n  announce: bin/announce\n");
 
     (void)state;
     assert_string_equal(config->state, "/etc/thaw/here");
@@ -88,6 +89,9 @@ static void every_key_is_read(void **state)
     assert_int_equal(config->secret_count, 1);
     assert_string_equal(config->secrets[0].name, "nightly");
     assert_string_equal(config->secrets[0].file, "/etc/thaw/n.secret");
+    assert_int_equal(config->command_count, 1);
+    assert_string_equal(config->commands[0].name, "announce");
+    assert_string_equal(config->commands[0].path, "/etc/thaw/bin/announce");
     config_free(config);
 }
 
@@ -125,6 +129,7 @@ static void what_makes_no_sense_together_is_refused(void **state)
     refuse("agents: {listen: 'http://x'}\n", ERR_INVALID, "tcp://");
     refuse("agents: {listen: []}\n", ERR_INVALID, "listen");
     refuse("secrets: [a]\n", ERR_INVALID, "secrets");
+    refuse("commands: x\n", ERR_INVALID, "commands");
 }
 
 static void loopback_is_known(void **state)
