@@ -208,7 +208,7 @@ static void answer(struct fake_coordinator *fake, const struct message *request,
         answer_bye(fake);
         return;
     default:
-        CHECK(!"an agent asks nothing else");
+        check_failed(__FILE__, __LINE__, "an agent asks nothing else");
     }
 }
 
