@@ -191,6 +191,7 @@ size_t wire_service_agent(struct wire_service *service)
 
     CHECK(agent < WIRE_AGENTS_MAX);
     service->ids[agent] = wire_id((uint8_t)agent);
+    service->ids[agent].bytes[0] = (uint8_t)(agent >> 8);
     BASE_OK(seal_keys_make(&service->agent_keys[agent], &err), &err);
     return agent;
 }

@@ -8,7 +8,7 @@
 #include "coordinator/gateway.h"
 #include "coordinator/peer.h"
 
-#define WIRE_AGENTS_MAX 256
+#define WIRE_AGENTS_MAX 4096
 #define WIRE_HELD_MAX   256
 
 struct wire_service {
