@@ -17,7 +17,7 @@
 #define TICK_NS       UINT64_C(1000000000)
 #define LINE_POLL_NS  UINT64_C(20000000)    /* a line without a descriptor is asked so often */
 #define RESTART_NS    UINT64_C(1000000000)  /* before a process that died is started again */
-#define LAST_WORDS_NS UINT64_C(10000000000) /* after drain_ms: for results that wait to be sent */
+#define LAST_WORDS_NS UINT64_C(10000000000) /* when all has ended: for results to be delivered */
 #define FIXED_FDS     7
 
 enum { ROLE_SPAWNER, ROLE_KEEPER, ROLES };
@@ -44,6 +44,8 @@ static int run_spawner(void *context, int channel)
     /* What descends from here runs what strangers wrote: it must not find our key in its memory. */
     if (shared->identity != NULL)
         seal_wipe(&shared->identity->keys, sizeof shared->identity->keys);
+    if (shared->token != NULL)
+        seal_wipe(shared->token, strlen(shared->token));
     return spawner_run(&shared->spawner, channel);
 }
 
@@ -312,6 +314,8 @@ static bool share(struct agent *agent, struct err *err)
         return err_set_errno(err, errno, "cannot share memory with the spawner");
     agent->shared = memory;
     agent->shared->identity = agent->identity;
+    if (options->address != NULL)
+        agent->shared->token = (char *)(uintptr_t)options->address->token;
     agent->shared->spawner = (struct spawner_options){
         .place = {.store = agent->shared->store,
                   .machine_bytes = options->max_memory,

@@ -31,7 +31,8 @@ struct agent_options {
     const char *state; /* folder: keys, id, spool/ */
     /* Location of the local store; NULL: the folder that the coordinator names. */
     const char *store;
-    /* Of the coordinator's store; NULL: as the coordinator says, or none if it names a folder. */
+    /* Of the coordinator's store; NULL: as the coordinator says, or none if it names a folder. Its
+     * token must be in memory that can be written: where jobs run, it is wiped. */
     const struct remote_options *address;
     uint64_t store_bytes; /* of the local store, if it is a copy; 0: any */
 

@@ -52,7 +52,9 @@ enum agent_phase {
 struct agent_shared {
     struct spawner_options spawner;
     char store[4096];
-    struct identity *identity; /* memory of each process's own; NULL: none */
+    /* In memory of each process's own; NULL: none. Wiped in the spawner's. */
+    struct identity *identity;
+    char *token;
 };
 
 struct agent {
@@ -79,6 +81,7 @@ struct agent {
     bool welcomed; /* once, since the start */
     bool starved;  /* no room on the disk: said once */
     uint64_t hello_at_ns, result_at_ns, drain_until_ns, tick_ns;
+    uint64_t quiet_ns;    /* since when nothing runs any more, while draining; 0: not yet */
     uint64_t claim_at_ns; /* not before, unless a slot becomes free */
     uint64_t pause_ns;    /* no claims until then at all */
     uint32_t slots;

@@ -182,9 +182,11 @@ void talk_next(struct agent *agent)
 {
     uint64_t now = agent_now_ns();
 
-    if ((agent->talk == TALK_CLAIM || agent->talk == TALK_HELLO) &&
-        agent->phase >= AGENT_DRAINING) {
-        /* Held for nothing now. What it may have been granted bye gives back. */
+    if (((agent->talk == TALK_CLAIM || agent->talk == TALK_HELLO) &&
+         agent->phase >= AGENT_DRAINING) ||
+        (agent->talk != TALK_BYE && agent->talk != TALK_NONE && agent->phase >= AGENT_LEAVING)) {
+        /* Held for nothing now. What it may have been granted bye gives back, and what was not
+         * delivered is in the spool. */
         agent->line.operations->cancel(agent->line.context);
         agent->talk = TALK_NONE;
     }

@@ -13,7 +13,7 @@
 
 #define PROGRAM    "thaw-farm"
 #define OUTCOME_FD 3
-#define WORDS_MAX  64
+#define WORDS_MAX  (64 + 2 * JOB_SPEC_BLOBS_MAX)
 #define TEXT_MAX   4096
 
 struct words {
@@ -54,49 +54,91 @@ static bool add_program(struct words *words, char *wrapper, char *self)
     return ok;
 }
 
-static bool add_order(struct words *words, const struct worker_place *place,
-                      const struct worker_order *order, struct hash_hex hex[2], char *wall)
-{
-    bool ok = add(words, WORKER_COMMAND) && add(words, "--store") && add(words, place->store) &&
-              add(words, "--kind") && add(words, job_kind_name((enum job_kind)order->kind)) &&
-              add(words, "--spec") && add(words, hex[0].text) && add(words, "--wall-ms") &&
-              add(words, wall) && add(words, "--fd") && add(words, "3");
+/* The texts that words point to. */
+struct texts {
+    char numbers[4][24];
+    struct hash_hex hashes[2 + JOB_SPEC_BLOBS_MAX];
+    char self[TEXT_MAX];
+};
 
-    if (hash_is_zero(&order->checkpoint))
-        return ok;
-    return ok && add(words, "--checkpoint") && add(words, hex[1].text);
+static bool add_pair(struct words *words, const char *name, const char *value)
+{
+    return add(words, name) && add(words, value);
+}
+
+static bool add_order(struct words *words, const struct worker_place *place,
+                      const struct worker_order *order, struct texts *texts)
+{
+    static const char *const names[] = {"--wall-ms", "--guard-ms", "--machine-bytes",
+                                        "--memory-bytes"};
+    const uint64_t numbers[] = {order->wall_ms, order->guard_ms, order->machine_bytes,
+                                place->memory_bytes};
+    bool ok = add(words, WORKER_COMMAND) && add_pair(words, "--store", place->store) &&
+              add_pair(words, "--kind", job_kind_name((enum job_kind)order->kind));
+
+    for (size_t i = 0; ok && i < 4; i++) {
+        snprintf(texts->numbers[i], sizeof texts->numbers[i], "%" PRIu64, numbers[i]);
+        ok = add_pair(words, names[i], texts->numbers[i]);
+    }
+    texts->hashes[0] = hash_hex(&order->spec);
+    texts->hashes[1] = hash_hex(&order->checkpoint);
+    ok = ok && add_pair(words, "--spec", texts->hashes[0].text);
+    if (!hash_is_zero(&order->checkpoint))
+        ok = ok && add_pair(words, "--checkpoint", texts->hashes[1].text);
+    for (uint32_t i = 0; ok && i < order->blob_count; i++) {
+        texts->hashes[2 + i] = hash_hex(&order->blobs[i]);
+        ok = add_pair(words, "--blob", texts->hashes[2 + i].text);
+    }
+    return ok && add_pair(words, "--fd", "3");
+}
+
+/* The outcome's descriptor gets its number, and stays open over exec. */
+static bool place_fd(int fd)
+{
+    int copy = dup(fd); /* dup2 to itself would leave close-on-exec set */
+    bool ok = copy >= 0 && dup2(copy, OUTCOME_FD) == OUTCOME_FD;
+
+    if (copy >= 0 && copy != OUTCOME_FD)
+        close(copy);
+    return ok;
+}
+
+/* What went wrong before there was a worker is an outcome too. */
+static int tell(int fd, const char *why)
+{
+    struct worker_outcome *outcome = mem_alloc(sizeof *outcome);
+    struct buf bytes = BUF_INIT(OUTCOME_BYTES_MAX);
+    struct err err = ERR_INIT;
+    bool ok;
+
+    outcome_init(outcome);
+    outcome_set(outcome, VERDICT_INFRA, why);
+    ok = outcome_encode(outcome, &bytes, &err) &&
+         file_write_all(fd, buf_span(&bytes), "the outcome", &err);
+    buf_release(&bytes);
+    mem_free(outcome);
+    return ok ? 0 : 1;
 }
 
 int worker_exec(const struct worker_place *place, const struct worker_order *order, int fd)
 {
-    struct hash_hex hex[2] = {hash_hex(&order->spec), hash_hex(&order->checkpoint)};
-    struct worker_outcome *outcome = mem_alloc(sizeof *outcome);
-    struct buf bytes = BUF_INIT(OUTCOME_BYTES_MAX);
+    struct texts *texts = mem_alloc(sizeof *texts);
+    struct words *words = mem_alloc(sizeof *words);
     char *wrapper = mem_text(place->wrapper);
-    char self[TEXT_MAX], wall[32], why[TEXT_MAX];
-    struct words words = {.count = 0};
-    struct err err = ERR_INIT;
+    char why[TEXT_MAX];
+    int status;
 
-    snprintf(wall, sizeof wall, "%" PRIu64, order->wall_ms);
     (void)setpriority(PRIO_PROCESS, 0, WORKER_NICE);
     errno = E2BIG;
-    if (add_program(&words, wrapper, self) && add_order(&words, place, order, hex, wall) &&
-        (fd == OUTCOME_FD || dup2(fd, OUTCOME_FD) == OUTCOME_FD)) {
-        /* dup2 clears close-on-exec, an equal descriptor keeps it. */
-        int copy = fd == OUTCOME_FD ? dup(fd) : -1;
-        if (copy >= 0 && dup2(copy, OUTCOME_FD) == OUTCOME_FD)
-            close(copy);
-        execvp(words.list[0], words.list);
-    }
+    if (add_program(words, wrapper, texts->self) && add_order(words, place, order, texts) &&
+        place_fd(fd))
+        (void)execvp(words->list[0], words->list);
     snprintf(why, sizeof why, "cannot start `%.400s`: %s", place->wrapper, strerror(errno));
-    outcome_init(outcome);
-    outcome_set(outcome, VERDICT_INFRA, why);
-    if (outcome_encode(outcome, &bytes, &err))
-        (void)file_write_all(fd, buf_span(&bytes), "the outcome", &err);
-    buf_release(&bytes);
+    status = tell(fd, why);
     mem_free(wrapper);
-    mem_free(outcome);
-    return 0;
+    mem_free(words);
+    mem_free(texts);
+    return status;
 }
 
 struct parsed {
@@ -113,8 +155,16 @@ static bool parse_one(struct parsed *parsed, const char *name, const char *value
         return hash_parse(value, &parsed->order.spec, err);
     else if (strcmp(name, "--checkpoint") == 0)
         return hash_parse(value, &parsed->order.checkpoint, err);
+    else if (strcmp(name, "--blob") == 0 && parsed->order.blob_count < JOB_SPEC_BLOBS_MAX)
+        return hash_parse(value, &parsed->order.blobs[parsed->order.blob_count++], err);
     else if (strcmp(name, "--wall-ms") == 0)
         parsed->order.wall_ms = strtoull(value, NULL, 10);
+    else if (strcmp(name, "--guard-ms") == 0)
+        parsed->order.guard_ms = strtoull(value, NULL, 10);
+    else if (strcmp(name, "--machine-bytes") == 0)
+        parsed->order.machine_bytes = strtoull(value, NULL, 10);
+    else if (strcmp(name, "--memory-bytes") == 0)
+        parsed->place.memory_bytes = strtoull(value, NULL, 10);
     else if (strcmp(name, "--fd") == 0)
         parsed->fd = (int)strtol(value, NULL, 10);
     else if (strcmp(name, "--kind") == 0 && strcmp(value, job_kind_name(JOB_BOOT)) == 0)
@@ -128,6 +178,7 @@ static bool parse_one(struct parsed *parsed, const char *name, const char *value
 
 static bool run(struct parsed *parsed, int *status, struct err *err)
 {
+    struct confinement *confinement = NULL;
     struct image_cache *cache = NULL;
     struct store *store = NULL;
     struct session session;
@@ -135,7 +186,8 @@ static bool run(struct parsed *parsed, int *status, struct err *err)
 
     parsed->order.ordered_ns = clock_monotonic_ns(&clock_host);
     ok = store_open(parsed->place.store, NULL, &store, err) &&
-         image_cache_new(store, NULL, &cache, err);
+         image_cache_new(store, NULL, &cache, err) && confine_new(&confinement, err);
+    parsed->place.confinement = confinement;
     session_init(&session, store, cache);
     if (ok && thawed)
         ok = session_thaw(&session, hash_hex(&parsed->order.checkpoint).text, err);
@@ -143,26 +195,10 @@ static bool run(struct parsed *parsed, int *status, struct err *err)
         *status = worker_run(&parsed->place, &parsed->order, thawed ? &session : NULL, parsed->fd);
     session_release(&session);
     image_cache_free(cache);
+    confine_free(confinement);
     if (store != NULL)
         store_close(store);
     return ok;
-}
-
-/* What went wrong before there was a worker is an outcome too. */
-static int tell(int fd, const struct err *why)
-{
-    struct worker_outcome *outcome = mem_alloc(sizeof *outcome);
-    struct buf bytes = BUF_INIT(OUTCOME_BYTES_MAX);
-    struct err err = ERR_INIT;
-    bool ok;
-
-    outcome_init(outcome);
-    outcome_set(outcome, VERDICT_INFRA, why->text);
-    ok = outcome_encode(outcome, &bytes, &err) &&
-         file_write_all(fd, buf_span(&bytes), "the outcome", &err);
-    buf_release(&bytes);
-    mem_free(outcome);
-    return ok ? 0 : 1;
 }
 
 int worker_command(int argc, char **argv)
@@ -179,5 +215,5 @@ int worker_command(int argc, char **argv)
     if (ok && parsed.place.store == NULL)
         ok = err_set(&err, ERR_USAGE, "a worker needs a store");
     ok = ok && run(&parsed, &status, &err);
-    return ok ? status : tell(parsed.fd, &err);
+    return ok ? status : tell(parsed.fd, err.text);
 }

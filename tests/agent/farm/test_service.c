@@ -1,6 +1,7 @@
 #include "agent/farm/service.h"
 
 #include "agent/farm/child.h"
+#include "agent/farm/worker_exec.h"
 #include "storage/base/file.h"
 #include "storage/base/log.h"
 #include "storage/blob.h"
@@ -491,6 +492,37 @@ static void agent_that_is_not_wanted_ends_with_an_error(void **state)
     farm_close(&farm);
 }
 
+static void wrapped_workers_come_to_the_same(void **state)
+{
+    struct farm farm;
+
+    (void)state;
+    farm_open(&farm);
+    farm.options.sim_wrapper = "/usr/bin/env LANG=C";
+    add_mixture(&farm);
+    agent_start(&farm);
+    until(&farm, FAKE_DONE, 40);
+    assert_int_equal(agent_stop(&farm), 0);
+    check_mixture(&farm);
+    farm_close(&farm);
+}
+
+static void wrapper_that_is_not_there_is_infra(void **state)
+{
+    struct farm farm;
+
+    (void)state;
+    farm_open(&farm);
+    farm.options.sim_wrapper = "/no/such/wrapper";
+    (void)add_wait(&farm, 100);
+    agent_start(&farm);
+    until(&farm, FAKE_DONE, 1);
+    assert_int_equal(agent_stop(&farm), 0);
+    assert_int_equal(farm.fake->jobs[0].verdict, VERDICT_INFRA);
+    assert_non_null(strstr(farm.fake->jobs[0].reason, "/no/such/wrapper"));
+    farm_close(&farm);
+}
+
 static void walls_that_are_asked_for_and_missing_end_the_agent(void **state)
 {
     struct farm farm;
@@ -539,10 +571,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(job_that_cannot_be_fetched_is_infra),
         cmocka_unit_test(nothing_is_claimed_while_the_disk_is_full),
         cmocka_unit_test(agent_that_is_not_wanted_ends_with_an_error),
+        cmocka_unit_test(wrapped_workers_come_to_the_same),
+        cmocka_unit_test(wrapper_that_is_not_there_is_infra),
         cmocka_unit_test(walls_that_are_asked_for_and_missing_end_the_agent),
         cmocka_unit_test(two_agents_do_not_share_a_spool),
     };
 
+    if (argc > 1 && strcmp(argv[1], WORKER_COMMAND) == 0)
+        return worker_command(argc - 1, argv + 1); /* this program, wrapped */
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
