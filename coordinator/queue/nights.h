@@ -23,6 +23,7 @@ struct queue_schedule {
     int64_t next_s;      /* when it starts next; since 1970 */
     int64_t last_slot_s; /* that was started last; INT64_MIN: none */
     uint64_t last_run;   /* that it started; 0: none */
+    const char *error;   /* why the last slot did not start; "" */
 };
 
 /* Adds one, or changes the one of that name (what it started stays known; `next_s` is new). `id` is

@@ -144,7 +144,34 @@
     X(SLOT_ADD, "INSERT INTO slot(schedule, slot_s, run) VALUES(?1, ?2, ?3)")                      \
     X(SCHEDULE_STARTED, "UPDATE schedule SET last_slot_s = ?2, last_run = ?3, error = NULL"        \
                         " WHERE id = ?1")                                                          \
-    X(TOKEN_ALL, "SELECT name, hash, role, created_ms, expires_ms FROM api_token ORDER BY name")
+    X(SCHEDULE_ALL, "SELECT id, name, cron, time_zone, missed, paused, next_s, last_slot_s,"       \
+                    " last_run, request, error FROM schedule ORDER BY name")                       \
+    X(SCHEDULE_ROW, "SELECT id, name, cron, time_zone, missed, paused, next_s, last_slot_s,"       \
+                    " last_run, request, error FROM schedule WHERE id = ?1")                       \
+    X(SCHEDULE_DUE, "SELECT id FROM schedule WHERE paused = 0 AND next_s <= ?1 AND id > ?2"        \
+                    " ORDER BY id LIMIT 1")                                                        \
+    X(SCHEDULE_FIRST, "SELECT min(next_s) FROM schedule WHERE paused = 0")                         \
+    X(SCHEDULE_SET, "INSERT INTO schedule(name, cron, time_zone, missed, paused, next_s,"          \
+                    " last_slot_s, last_run, request) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)"   \
+                    " ON CONFLICT(name) DO UPDATE SET cron = ?2, time_zone = ?3, missed = ?4,"     \
+                    " paused = ?5, next_s = ?6, request = ?8, error = NULL RETURNING id")          \
+    X(SCHEDULE_NEXT, "UPDATE schedule SET next_s = ?2 WHERE id = ?1")                              \
+    X(SCHEDULE_ERROR, "UPDATE schedule SET error = ?2 WHERE id = ?1")                              \
+    X(SCHEDULE_PAUSE, "UPDATE schedule SET paused = ?2 WHERE name = ?1 RETURNING id")              \
+    X(SCHEDULE_REMOVE, "DELETE FROM schedule WHERE name = ?1 RETURNING id")                        \
+    X(SLOT_REMOVE, "DELETE FROM slot WHERE schedule = ?1")                                         \
+    /* tokens.c */                                                                                 \
+    X(TOKEN_ALL, "SELECT name, hash, role, created_ms, expires_ms FROM api_token ORDER BY name")   \
+    X(TOKEN_FIND, "SELECT role, expires_ms, name FROM api_token WHERE hash = ?1")                  \
+    X(TOKEN_THERE, "SELECT 1 FROM api_token WHERE hash = ?1 OR name = ?2")                         \
+    X(TOKEN_ADD, "INSERT INTO api_token(name, hash, role, created_ms, expires_ms)"                 \
+                 " VALUES(?1, ?2, ?3, ?4, ?5)")                                                    \
+    X(TOKEN_REMOVE, "DELETE FROM api_token WHERE name = ?1 RETURNING 1")                           \
+    X(ENROLMENT_ADD, "INSERT OR IGNORE INTO enrolment(hash, expires_ms) VALUES(?1, ?2)"            \
+                     " RETURNING 1")                                                               \
+    X(ENROLMENT_FIND, "SELECT expires_ms, key, uid FROM enrolment WHERE hash = ?1")                \
+    X(ENROLMENT_USE, "UPDATE enrolment SET key = ?2, uid = ?3 WHERE hash = ?1")                    \
+    X(ENROLMENT_SWEEP, "DELETE FROM enrolment WHERE expires_ms < ?1 AND key IS NULL")
 /* clang-format on */
 
 enum sql {
