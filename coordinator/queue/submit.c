@@ -182,6 +182,8 @@ static void add_part(struct queue *queue, struct part *part)
 {
     struct run *run = part->run;
 
+    if (part->count == 0)
+        return;
     part->first = queue->next_job;
     sqlite3_stmt *add = db_use(&queue->db, SQL_PART_ADD);
     DB_NUMBERS(add, run->id, part->base, part->first);
@@ -303,8 +305,7 @@ bool queue_run_add(struct queue *queue, uint64_t id, const struct queue_run_requ
     part.base = run->jobs;
     part.needed = mem_array(part.count + 1, sizeof(*part.needed));
     if (submit_check_jobs(queue, &part, id, err)) {
-        if (part.count > 0)
-            add_part(queue, &part);
+        add_part(queue, &part);
         ok = finish(queue, &part, out, err);
     }
     mem_free(part.needed);
