@@ -81,7 +81,7 @@ bool job_spec_decode(struct span bytes, struct job_spec **out, struct err *err)
     spec->pool = (struct pool)POOL_INIT;
     ok = read_head(&reader, &spec->kind) &&
          spec_read(&reader, job_spec_table(spec->kind), spec, &spec->pool);
-    if (ok && cbor_peek(&reader) != CBOR_END)
+    if (ok && reader.offset != bytes.size)
         ok = cbor_fail(&reader, ERR_INVALID, "bytes follow the job spec");
     if (ok) {
         complete(spec);

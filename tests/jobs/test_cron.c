@@ -186,6 +186,9 @@ static void every_hour_is_every_hour_that_passes(void **state)
            "2026-10-25T01:30:00Z", "2026-10-25T02:30:00Z");
     STARTS("*/30 * * * *", BERLIN, "2026-10-25T00:59:59Z", "2026-10-25T01:00:00Z",
            "2026-10-25T01:30:00Z");
+    /* an offset of half a minute: hours begin when the clock says so, before and after */
+    STARTS("0 * * * *", "AAA0:00:30BBB-1,M3.5.0,M10.5.0", "2026-03-29T00:30:00Z",
+           "2026-03-29T01:00:30Z", "2026-03-29T03:00:00Z");
     STARTS("0 * 1 1 *", BERLIN, "2026-01-01T22:30:00Z", "2026-12-31T23:00:00Z");
     STARTS("0 * * * *", KOLKATA, "2026-01-01T00:00:00Z", "2026-01-01T00:30:00Z");
 }

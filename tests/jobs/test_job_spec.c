@@ -422,6 +422,8 @@ static void every_truncation_is_refused(void **state)
         }
         assert_true(buf_append(&out, "", 1, &(struct err)ERR_INIT));
         assert_refused(buf_span(&out), ERR_INVALID, "bytes follow");
+        out.data[out.size - 1] = 0x5e; /* no item that CBOR's subset has */
+        assert_refused(buf_span(&out), ERR_INVALID, "bytes follow");
         buf_release(&out);
     }
 }

@@ -188,6 +188,43 @@ static void a_machine_is_booted_once_for_each_set_of_its_parameters(void **state
     done(e);
 }
 
+static void boots_without_a_tag_differ_by_their_parameters(void **state)
+{
+    struct job_expanded *e = expand("checkpoints: {m: {machine: m.yaml}}\n"
+                                    "tests:\n"
+                                    "  - name: t\n"
+                                    "    command: x\n"
+                                    "    checkpoint: m\n"
+                                    "    parallel: {matrix: [{command_line: [a=1, b=2]}]}\n");
+
+    (void)state;
+    assert_int_equal(e->boot_count, 2);
+    assert_null(e->boots[1].tag);
+    assert_string_equal(e->boots[1].name, "boot m [command_line=b=2]");
+    assert_string_equal(e->boots[1].parameters[0].value, "b=2");
+    done(e);
+}
+
+static void needs_of_needs_come_along(void **state)
+{
+    struct job_expanded *e = expand("checkpoint: c\n"
+                                    "tests:\n"
+                                    "  - {name: a, command: x, needs: b}\n"
+                                    "  - {name: b, command: x, needs: c}\n"
+                                    "  - {name: c, command: x, needs: d}\n"
+                                    "  - {name: d, command: x}\n"
+                                    "  - {name: e, command: x}\n");
+    struct job_expanded *some = NULL;
+    const char *a = "a";
+    struct err err = ERR_INIT;
+
+    (void)state;
+    assert_true(job_expand(e->file, &a, 1, &some, &err));
+    NAMES(some, "a", "b", "c", "d");
+    job_expanded_free(some);
+    done(e);
+}
+
 static void the_old_form_of_a_suite_boots_its_machine(void **state)
 {
     struct job_expanded *e = expand("checkpoint: tag\nmachine: m.yaml\n"
@@ -344,6 +381,8 @@ int main(void)
         cmocka_unit_test(every_combination_is_a_job_and_the_last_key_changes_fastest),
         cmocka_unit_test(names_stand_for_values_in_every_text),
         cmocka_unit_test(a_machine_is_booted_once_for_each_set_of_its_parameters),
+        cmocka_unit_test(boots_without_a_tag_differ_by_their_parameters),
+        cmocka_unit_test(needs_of_needs_come_along),
         cmocka_unit_test(the_old_form_of_a_suite_boots_its_machine),
         cmocka_unit_test(a_checkpoint_is_a_key_of_a_matrix_too),
         cmocka_unit_test(needs_are_all_jobs_of_the_test),
