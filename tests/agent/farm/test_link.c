@@ -3,6 +3,7 @@
 #include "storage/base/check.h"
 #include "tests/support/base_test.h"
 #include "tests/support/wire_bench.h"
+#include "tests/support/wire_proxy.h"
 #include "tests/support/wire_sample.h"
 #include "tests/support/wire_service.h"
 
@@ -10,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -183,48 +185,102 @@ static void a_claim_is_held_until_there_is_work(void **state)
     link_close(link);
 }
 
-/* Each of many agents reports a hundred results while the gateway is killed again and again: each
- * is recorded once, and each agent has heard so. */
-static void nothing_is_lost_when_the_gateway_is_killed(void **state)
+#define REPORTERS 8
+#define RESULTS   100
+
+/* Agents that each report RESULTS results, one a message. */
+struct reporters {
+    struct link *links[REPORTERS];
+    uint64_t sent[REPORTERS];
+    uint64_t done;
+};
+
+static void reporters_open(struct reporters *reporters, struct wire_service *service)
 {
-    enum { AGENTS = 8, RESULTS = 100 };
-    struct fixture *fixture = *state;
-    struct wire_service *service = &fixture->service;
-    struct link *links[AGENTS];
-    uint64_t sent[AGENTS] = {0}, done = 0, kills = 0;
-    struct gateway_figures figures;
+    *reporters = (struct reporters){.done = 0};
+    for (size_t i = 0; i < REPORTERS; i++)
+        reporters->links[i] = wire_service_link(service, wire_service_agent(service), SEAL_WORK);
+}
+
+static void reporters_close(struct reporters *reporters)
+{
+    for (size_t i = 0; i < REPORTERS; i++)
+        link_close(reporters->links[i]);
+}
+
+/* Takes each agent's answer, which must be to what it has sent, and sends its next result. */
+static void reporters_turn(struct reporters *reporters, struct fixture *fixture)
+{
     struct err err = ERR_INIT;
 
-    for (size_t i = 0; i < AGENTS; i++)
-        links[i] = wire_service_link(service, wire_service_agent(service), SEAL_WORK);
-    while (done < AGENTS * RESULTS) {
-        for (size_t i = 0; i < AGENTS; i++) {
-            enum link_state link_state = link_turn(links[i], fixture->answer, &err);
+    for (size_t i = 0; i < REPORTERS; i++) {
+        enum link_state link_state = link_turn(reporters->links[i], fixture->answer, &err);
 
-            assert_int_not_equal(link_state, LINK_FAILED);
-            if (link_state == LINK_ANSWERED) {
-                assert_int_equal(fixture->answer->u.ack.results[0].lease, i * RESULTS + sent[i]);
-                done++;
-            }
-            if (link_state == LINK_WAITING || sent[i] == RESULTS)
-                continue;
-            wire_sample(MESSAGE_RESULT, fixture->request);
-            fixture->request->u.result.result_count = 1;
-            fixture->request->u.result.results[0].lease = i * RESULTS + ++sent[i];
-            BASE_OK(link_send(links[i], fixture->request, 100000, &err), &err);
+        assert_int_not_equal(link_state, LINK_FAILED);
+        if (link_state == LINK_ANSWERED) {
+            assert_int_equal(fixture->answer->u.ack.results[0].lease,
+                             i * RESULTS + reporters->sent[i]);
+            reporters->done++;
         }
-        if (done > (kills + 1) * 100 && gateway_pid(service->gateway) > 0) {
+        if (link_state == LINK_WAITING || reporters->sent[i] == RESULTS)
+            continue;
+        wire_sample(MESSAGE_RESULT, fixture->request);
+        fixture->request->u.result.result_count = 1;
+        fixture->request->u.result.results[0].lease = i * RESULTS + ++reporters->sent[i];
+        BASE_OK(link_send(reporters->links[i], fixture->request, 200000, &err), &err);
+    }
+}
+
+/* Each result is recorded once, and its agent has heard so, though the gateway is killed again and
+ * again. */
+static void nothing_is_lost_when_the_gateway_is_killed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wire_service *service = &fixture->service;
+    struct reporters reporters;
+    struct gateway_figures figures;
+    uint64_t kills = 0;
+
+    reporters_open(&reporters, service);
+    while (reporters.done < REPORTERS * RESULTS) {
+        reporters_turn(&reporters, fixture);
+        if (reporters.done > (kills + 1) * 100 && gateway_pid(service->gateway) > 0) {
             kill(gateway_pid(service->gateway), SIGKILL);
             kills++;
         }
-        wire_service_wait(service, links, AGENTS);
+        wire_service_wait(service, reporters.links, REPORTERS);
     }
     gateway_figures(service->gateway, &figures);
     assert_true(kills >= 5);
     assert_true(figures.restarts >= kills);
-    assert_int_equal(service->recorded, AGENTS * RESULTS);
-    for (size_t i = 0; i < AGENTS; i++)
-        link_close(links[i]);
+    assert_int_equal(service->recorded, REPORTERS * RESULTS);
+    assert_int_equal(service->handled, REPORTERS * RESULTS); /* each of them once */
+    reporters_close(&reporters);
+}
+
+/* The same when connections are cut at any byte, after one to a few requests. */
+static void nothing_is_lost_when_connections_are_cut(void **state)
+{
+    struct fixture *fixture = *state;
+    struct wire_service *service = &fixture->service;
+    unsigned port = (unsigned)strtoul(strrchr(service->url, ':') + 1, NULL, 10);
+    struct gateway_figures figures;
+    struct reporters reporters;
+    struct wire_proxy proxy;
+
+    wire_proxy_open(&proxy, port, 4711, 30000);
+    (void)snprintf(service->url, sizeof service->url, "tcp://127.0.0.1:%u", proxy.port);
+    reporters_open(&reporters, service);
+    while (reporters.done < REPORTERS * RESULTS) {
+        reporters_turn(&reporters, fixture);
+        wire_service_wait(service, reporters.links, REPORTERS);
+    }
+    gateway_figures(service->gateway, &figures);
+    assert_true(figures.accepted > 3 * REPORTERS);
+    assert_int_equal(service->recorded, REPORTERS * RESULTS);
+    assert_int_equal(service->handled, REPORTERS * RESULTS); /* each of them once */
+    reporters_close(&reporters);
+    wire_proxy_close(&proxy);
 }
 
 static void nothing_is_lost_when_the_coordinator_starts_anew(void **state)
@@ -487,6 +543,7 @@ int main(int argc, char **argv)
         IPC_TEST(a_claim_is_held_until_there_is_work),
         IPC_TEST(nothing_is_lost_when_the_gateway_is_killed),
         TCP_TEST(nothing_is_lost_when_the_gateway_is_killed),
+        TCP_TEST(nothing_is_lost_when_connections_are_cut),
         IPC_TEST(nothing_is_lost_when_the_coordinator_starts_anew),
         TCP_TEST(nothing_is_lost_when_the_coordinator_starts_anew),
         TCP_TEST(a_gateway_that_hangs_for_a_while_loses_nothing),
