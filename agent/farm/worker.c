@@ -256,7 +256,6 @@ static bool run_boot(struct working *working, struct err *err)
 {
     struct worker_outcome *out = &working->out;
     const struct boot_options options = {.clock = &clock_host};
-    struct image_cache_options cache = {.max_bytes = working->place->cache_bytes};
     struct machine_file *file = &working->spec->machine;
     struct session session;
     bool ok;
@@ -264,8 +263,6 @@ static bool run_boot(struct working *working, struct err *err)
     if (working->order->wall_ms != 0 &&
         (file->boot_wall_ms == 0 || file->boot_wall_ms > working->order->wall_ms))
         file->boot_wall_ms = working->order->wall_ms;
-    if (!image_cache_new(working->store, &cache, &working->cache, err))
-        return false;
     session_init(&session, working->store, working->cache);
     ok = boot_run(&session, file, &options, &working->boot, err);
     out->instructions = working->boot.instructions;
@@ -279,8 +276,19 @@ static bool run_boot(struct working *working, struct err *err)
     return ok || out->verdict != VERDICT_INFRA;
 }
 
+/* What cannot be had behind the walls: a cache looks at the host when it begins. */
+static bool prepare(struct working *working, struct err *err)
+{
+    const struct image_cache_options cache = {.max_bytes = working->place->cache_bytes};
+
+    return working->order->kind != JOB_BOOT ||
+           image_cache_new(working->store, &cache, &working->cache, err);
+}
+
 static bool run(struct working *working, struct err *err)
 {
+    if (!prepare(working, err))
+        return false;
     if (!enter_walls(working, err))
         return err_wrap(err, "the worker's walls");
     if (working->order->trespass != 0)
