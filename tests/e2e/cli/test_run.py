@@ -64,7 +64,7 @@ class Commands(CliTest):
         self.thaw("boot", machine, "-n", "early")
         ran = self.json("run", "early", "--", "say hello")
         self.assertEqual((ran["verdict"], ran["output"]), ("pass", "hello\n"))
-        self.assertNotRegex(ran["console"], r"^echo @")
+        self.assertRegex(ran["console"], r"^\r?\n\$ \r?\n\$ echo @")
 
     def test_a_frozen_test_is_a_child_that_goes_on(self):
         first = self.run_command("say hello", flags=("--freeze", "child"))
