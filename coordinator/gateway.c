@@ -276,7 +276,11 @@ short gateway_events(const struct gateway *gateway)
 
 uint64_t gateway_deadline_ns(const struct gateway *gateway)
 {
-    return gateway->pid < 0 ? gateway->start_due_ns : gateway->heard_ns + SILENCE_NS;
+    if (gateway->pid < 0)
+        return gateway->start_due_ns;
+    if (gateway->broken || frame_ready(&gateway->stream))
+        return 0; /* gateway_next has more to give, whatever poll says */
+    return gateway->heard_ns + SILENCE_NS;
 }
 
 /* Moves bytes both ways; false when the other end is gone. What comes is a sign of life, even if

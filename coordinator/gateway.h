@@ -84,7 +84,8 @@ bool gateway_open(const struct gateway_options *options, const struct clock_sour
                   struct gateway **out, struct err *err);
 void gateway_close(struct gateway *gateway); /* NULL does nothing */
 /* What poll(2) should wait for: the descriptor (another after a restart; -1: none now), its events,
- * and the monotonic time to call gateway_turn at the latest (UINT64_MAX: whenever). */
+ * and the monotonic time to call gateway_turn and gateway_next at the latest (0: at once, for not
+ * all that has come was taken by gateway_next). */
 int gateway_fd(const struct gateway *gateway);
 short gateway_events(const struct gateway *gateway);
 uint64_t gateway_deadline_ns(const struct gateway *gateway);

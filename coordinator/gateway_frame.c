@@ -138,6 +138,16 @@ bool frame_take(struct frame_stream *stream, struct frame *out, bool *got, struc
     return true;
 }
 
+bool frame_ready(const struct frame_stream *stream)
+{
+    struct frame_stream copy = *stream;
+    struct err ignored = ERR_INIT;
+    struct frame frame;
+    bool got;
+
+    return !frame_take(&copy, &frame, &got, &ignored) || got;
+}
+
 #define FIGURES 7
 
 void figures_store(const struct gateway_figures *figures, struct buf *out)

@@ -38,6 +38,9 @@ bool frame_fill(struct frame_stream *stream, struct err *err);
  * frame_fill. Fails if the bytes are no frame. */
 bool frame_take(struct frame_stream *stream, struct frame *out, bool *got, struct err *err);
 
+/* Whether frame_take would say something. */
+bool frame_ready(const struct frame_stream *stream);
+
 void figures_store(const struct gateway_figures *figures, struct buf *out);
 bool figures_load(struct span bytes, struct gateway_figures *out);
 

@@ -78,6 +78,33 @@ static void frames_come_whole_and_in_order(void **state)
     ends_release(&ends);
 }
 
+/* Not all that was read need be taken at once; who waits for more must know that there is some. */
+static void frames_that_were_read_and_not_taken_are_ready(void **state)
+{
+    const struct frame frame = {FRAME_REQUEST, span_of_text("abcd"), span_of_text("hello")};
+    struct ends ends = ends_make(1u << 20);
+    struct err err = ERR_INIT;
+    struct frame taken;
+    bool got;
+
+    (void)state;
+    assert_true(frame_put(&ends.a, &frame) && frame_put(&ends.a, &frame));
+    ends.a.out.size--; /* the last byte comes later */
+    assert_false(frame_ready(&ends.b));
+    BASE_OK(frame_flush(&ends.a, &err) && frame_fill(&ends.b, &err), &err);
+    assert_true(frame_ready(&ends.b));
+    BASE_OK(frame_take(&ends.b, &taken, &got, &err), &err);
+    assert_true(got);
+    assert_false(frame_ready(&ends.b));
+    assert_int_equal(write(ends.a.fd, "o", 1), 1);
+    BASE_OK(frame_fill(&ends.b, &err), &err);
+    assert_true(frame_ready(&ends.b));
+    BASE_OK(frame_take(&ends.b, &taken, &got, &err), &err);
+    assert_true(got && span_equal(taken.bytes, frame.bytes));
+    assert_false(frame_ready(&ends.b));
+    ends_release(&ends);
+}
+
 static void a_full_queue_takes_no_more(void **state)
 {
     static uint8_t bytes[65536];
@@ -180,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_have_their_golden_bytes),
         cmocka_unit_test(frames_come_whole_and_in_order),
+        cmocka_unit_test(frames_that_were_read_and_not_taken_are_ready),
         cmocka_unit_test(a_full_queue_takes_no_more),
         cmocka_unit_test(bytes_that_are_no_frame_are_noticed),
         cmocka_unit_test(what_was_sent_before_the_end_is_still_taken),
