@@ -2,7 +2,10 @@
 
 #include "coordinator/peer_table.h"
 #include "storage/base/check.h"
+#include "storage/base/log.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A slot's number: a count that never repeats, then which conversation it is. */
@@ -54,6 +57,19 @@ void peers_free(struct peers *peers)
     buf_release(&peers->encoded);
     buf_release(&peers->sealed);
     mem_free(peers);
+}
+
+/* Attacks come by the thousand: the 1st, 2nd, 4th, 8th, … of a kind is told of. */
+static void complain(uint64_t count, struct span sender, const char *what)
+{
+    char name[2 * SEAL_SENDER_MAX + 1] = "";
+
+    if ((count & (count - 1)) != 0)
+        return;
+    for (size_t i = 0; i < sender.size; i++)
+        (void)snprintf(name + 2 * i, 3, "%02x", sender.data[i]);
+    log_message(LOG_WARNING, "%s %s: %s (%" PRIu64 " so far, of all)",
+                sender.size == SEAL_KEY_SIZE ? "key" : "agent", name, what, count);
 }
 
 static struct conversation *find_slot(const struct peers *peers, uint64_t slot,
@@ -258,7 +274,8 @@ static bool take_request(struct peers *peers, struct peer *peer, struct conversa
 
     if (!read_request(peers, peer, &err)) {
         /* Nothing depends on this answer, so it need not wait for a commit. */
-        peers->figures.malformed++;
+        complain(++peers->figures.malformed, (struct span){peer->sender, peer->sender_size},
+                 err.text);
         peers_refuse(peers, conversation->slot, &err);
         conversation->fresh = conversation->unsent = false;
         send_to(peers, route_of(conversation), buf_span(&conversation->answer));
@@ -310,12 +327,13 @@ bool peers_receive(struct peers *peers, struct span route, struct span bytes,
     }
     peer = find_peer(peers, envelope.sender);
     if (peer == NULL) {
-        peers->figures.unknown++;
+        complain(++peers->figures.unknown, envelope.sender, "is not known here");
         return false;
     }
     if (!seal_open(&peer->pair, &envelope, &head, &peers->opened, &err) ||
         head.purpose != SEAL_REQUEST) {
-        peers->figures.forged++;
+        complain(++peers->figures.forged, envelope.sender,
+                 "an envelope in its name that it has not sealed as a request");
         return false;
     }
     return receive_opened(peers, peer, &head, route, out);

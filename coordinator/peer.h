@@ -44,6 +44,7 @@ struct peer_request {
     const struct message *message; /* until the next peers_receive; never an answer's kind */
 };
 
+/* Of the last three the 1st, 2nd, 4th, 8th, … is logged with the sender it names. */
 struct peers_figures {
     uint64_t requests; /* handed out */
     uint64_t repeated; /* answered again, or waiting already */
