@@ -150,7 +150,7 @@ static void end_without_worker(struct agent *agent, struct task *task, enum broo
                                const char *why)
 {
     task->event = (struct brood_event){.token = task->token, .end = (uint32_t)end};
-    snprintf(task->event.text, sizeof task->event.text, "%.255s", why);
+    outcome_text(task->event.text, sizeof task->event.text - 1, span_of_text(why));
     buf_clear(&task->written);
     pack(agent, task);
 }

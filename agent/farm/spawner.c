@@ -52,7 +52,7 @@ static void tell_lost(struct spawner *spawner, uint64_t token, const char *why)
 {
     struct brood_event event = {.token = token, .end = BROOD_LOST};
 
-    snprintf(event.text, sizeof event.text, "%s", why);
+    outcome_text(event.text, sizeof event.text - 1, span_of_text(why));
     tell(spawner, &event);
 }
 

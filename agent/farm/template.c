@@ -123,7 +123,7 @@ static bool obey(struct template *template)
     } else if (!brood_start(&template->brood, template->place, &request.order, &template->session,
                             fd, &err)) {
         struct brood_event event = {.token = request.order.token, .end = BROOD_LOST};
-        snprintf(event.text, sizeof event.text, "%s", err.text);
+        outcome_text(event.text, sizeof event.text - 1, span_of_text(err.text));
         tell(template, &event);
     }
     if (fd >= 0)
@@ -160,7 +160,7 @@ int template_run(const struct worker_place *place, const struct hash *checkpoint
         serve(&template);
     } else {
         struct brood_event event = {.end = BROOD_LOST};
-        snprintf(event.text, sizeof event.text, "%s", err.text);
+        outcome_text(event.text, sizeof event.text - 1, span_of_text(err.text));
         tell(&template, &event);
     }
     brood_release(&template.brood);
