@@ -33,7 +33,7 @@ enum verdict suite_verdict(const struct suite_result *suite)
     if (suite->test_count == 0)
         return VERDICT_INFRA;
     for (size_t i = 0; i < suite->test_count; i++) {
-        if (suite->tests[i].quarantine == NULL)
+        if (suite->tests[i].quarantine == NULL || suite->tests[i].verdict == VERDICT_PASS)
             worst = verdict_worst(worst, suite->tests[i].verdict);
     }
     return worst;

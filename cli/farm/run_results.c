@@ -59,6 +59,47 @@ static void read_signature(const json_t *job, struct signature *out, enum verdic
         snprintf(out->title, sizeof out->title, "%s", text);
 }
 
+/* Who keeps it in quarantine and why, as far as the coordinator says; NULL: nobody. */
+static const char *quarantine_of(const json_t *job, struct pool *pool)
+{
+    const json_t *quarantine = json_object_get(job, "quarantine");
+    const char *owner = text_of(quarantine, "owner"), *reason = text_of(quarantine, "reason");
+
+    if (owner != NULL && reason != NULL)
+        return pool_format(pool, "%s: %s", owner, reason);
+    return json_is_true(json_object_get(job, "quarantined")) ? "as its job file says" : NULL;
+}
+
+static void read_artifacts(const json_t *job, struct test_result *out, struct pool *pool)
+{
+    const json_t *list = json_object_get(job, "artifacts");
+    struct result_artifact *artifacts = pool_array(pool, json_array_size(list), sizeof *artifacts);
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const char *name = text_of(one, "name"), *id = text_of(one, "hash");
+
+        if (name != NULL && id != NULL)
+            artifacts[out->artifact_count++] =
+                (struct result_artifact){name, id, number_of(one, "size")};
+    }
+    out->artifacts = artifacts;
+}
+
+/* What only a farm knows. */
+static void read_farm(const json_t *job, struct test_result *out, struct pool *pool)
+{
+    uint64_t attempts = number_of(job, "attempts");
+
+    out->group = text_of(job, "group");
+    out->attempts = attempts == 0 ? 1 : attempts > UINT32_MAX ? UINT32_MAX : (uint32_t)attempts;
+    out->agent = text_of(job, "agent");
+    out->cached = json_is_true(json_object_get(job, "cached"));
+    out->console_id = text_of(job, "console");
+    out->quarantine = quarantine_of(job, pool);
+    read_artifacts(job, out, pool);
+}
+
 /* A job that is not over has no verdict: in a report it is one that could not be run to its end. */
 static void read_test(const json_t *job, struct test_result *out, struct signature *signature)
 {
@@ -101,7 +142,6 @@ static void read_suite(struct run_results *out)
     out->tests = mem_array(count, sizeof *out->tests);
     out->signatures = mem_array(count, sizeof *out->signatures);
     out->consoles = mem_array(count, sizeof *out->consoles);
-    out->quarantined = mem_array(count, sizeof *out->quarantined);
     for (size_t i = 0; i < count; i++) {
         const json_t *job = json_array_get(out->jobs, i);
         const char *kind = text_of(job, "kind");
@@ -110,7 +150,7 @@ static void read_suite(struct run_results *out)
             continue;
         read_test(job, &out->tests[at], &out->signatures[at]);
         out->consoles[at] = (struct buf)BUF_INIT(CONSOLE_MAX);
-        out->quarantined[at] = json_is_true(json_object_get(job, "quarantined"));
+        read_farm(job, &out->tests[at], &out->pool);
         out->suite.test_count++;
     }
     out->suite.tests = out->tests;
@@ -149,7 +189,7 @@ void run_results_release(struct run_results *results)
     mem_free(results->tests);
     mem_free(results->signatures);
     mem_free(results->consoles);
-    mem_free(results->quarantined);
+    pool_release(&results->pool);
     json_decref(results->json);
     json_decref(results->jobs);
     memset(results, 0, sizeof *results);

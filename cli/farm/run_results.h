@@ -12,8 +12,8 @@ struct run_results {
     json_t *jobs; /* every job of it, tests only in `suite` */
     struct test_result *tests;
     struct signature *signatures;
-    bool *quarantined;    /* of each test: it does not count */
     struct buf *consoles; /* of each test; filled in by run_results_consoles */
+    struct pool pool;     /* private */
 };
 
 /* Asks for the run and all its jobs, a page at a time. */

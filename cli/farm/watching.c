@@ -90,14 +90,7 @@ static bool follow(struct remote *remote, uint64_t run, const struct watch_hook 
 
 enum verdict watch_verdict(const struct run_results *results)
 {
-    enum verdict worst = VERDICT_SKIPPED;
-
-    if (results->suite.test_count == 0)
-        return VERDICT_INFRA;
-    for (size_t i = 0; i < results->suite.test_count; i++)
-        if (results->tests[i].verdict == VERDICT_PASS || !results->quarantined[i])
-            worst = verdict_worst(worst, results->tests[i].verdict);
-    return worst;
+    return suite_verdict(&results->suite);
 }
 
 static bool print_object(const struct run_results *results, struct err *err)
