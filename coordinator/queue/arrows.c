@@ -84,10 +84,10 @@ static void remember(struct queue *queue, const struct job *job, const struct qu
     sqlite3_stmt *add = db_use(&queue->db, SQL_HISTORY_ADD);
     struct hash none = {{0}};
 
-    DB_NUMBERS(add, job->test, job->run_id, job->id, job->verdict, job->flags,
+    DB_NUMBERS(add, job->test, job->run_id, job->run->series, job->id, job->verdict, job->flags,
                result ? result->instructions : 0, result ? result->wall_ns : 0);
-    db_hash(add, 8, result ? &result->state_id : &none);
-    db_u64(add, 9, job->ended_ms);
+    db_hash(add, 9, result ? &result->state_id : &none);
+    db_u64(add, 10, job->ended_ms);
     db_run(&queue->db, add);
 }
 

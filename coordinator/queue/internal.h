@@ -47,6 +47,7 @@ struct counts {
 
 struct run {
     uint64_t id;
+    uint64_t series; /* runs of one name are one series */
     uint32_t priority;
     enum run_state state;
     bool cancelled;
@@ -243,6 +244,10 @@ void run_end(struct queue *queue, struct run *run, const char *reason);
 void run_store(struct queue *queue, const struct run *run, uint64_t ended_ms);
 enum verdict run_verdict(const struct counts *counts, uint64_t jobs);
 
+/* history.c */
+uint64_t series_of(const char *name);
+/* Whether the test still fails in that series, and the run is the newest or the first to say so. */
+bool failure_is_open(struct queue *queue, uint64_t test, uint64_t series, uint64_t run);
 /* cache.c */
 /* A job that has nothing to wait for (any more): answered if its key is known and that will do,
  * else it is ready. Chooses which known ones run again. */

@@ -120,6 +120,7 @@ static void load_run(struct queue *queue, sqlite3_stmt *row)
     struct run *run = mem_alloc(sizeof(*run));
 
     run->id = db_get(row, 0);
+    run->series = series_of(db_get_text(row, 1));
     run->priority = (uint32_t)db_get(row, 3);
     run->state = (enum run_state)db_get(row, 4);
     run->cancelled = db_get(row, 5) != 0;

@@ -18,7 +18,7 @@ static const char version_1_runs[] =
     " no_cache INTEGER, rerun INTEGER, slower INTEGER, baseline TEXT, webhook_url TEXT,"
     " webhook_secret TEXT, command TEXT, keep_runs INTEGER, keep_run_s INTEGER,"
     " keep_artifacts_s INTEGER, keep_checkpoints_s INTEGER, schedule INTEGER, slot_s INTEGER,"
-    " hook_done INTEGER NOT NULL DEFAULT 0);"
+    " hook_done INTEGER NOT NULL DEFAULT 0, artifacts_gone INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX run_name ON run(name, id);"
     "CREATE INDEX run_state ON run(state);"
     "CREATE TABLE part(run INTEGER NOT NULL, place INTEGER NOT NULL, job INTEGER NOT NULL,"
@@ -64,8 +64,9 @@ static const char version_1_jobs[] =
     " checkpoint BLOB, lease INTEGER NOT NULL, boot_ns INTEGER NOT NULL, used_ms INTEGER NOT NULL,"
     " verdict INTEGER NOT NULL, reason TEXT) WITHOUT ROWID;"
     "CREATE INDEX boot_checkpoint ON boot(checkpoint);"
-    "CREATE TABLE history(test INTEGER NOT NULL, run INTEGER NOT NULL, job INTEGER NOT NULL,"
-    " verdict INTEGER NOT NULL, flags INTEGER NOT NULL, instructions INTEGER NOT NULL,"
+    "CREATE TABLE history(test INTEGER NOT NULL, run INTEGER NOT NULL,"
+    " series INTEGER NOT NULL, job INTEGER NOT NULL, verdict INTEGER NOT NULL, flags INTEGER NOT "
+    "NULL, instructions INTEGER NOT NULL,"
     " wall_ns INTEGER NOT NULL, state_id BLOB, ended_ms INTEGER NOT NULL, PRIMARY KEY(test, run))"
     " WITHOUT ROWID;";
 static const char version_1_more[] =

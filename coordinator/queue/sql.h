@@ -133,12 +133,76 @@
     X(BOOT_TIME, "SELECT boot_ns FROM boot WHERE checkpoint = ?1")                                 \
     X(BOOT_OPEN, "SELECT key FROM boot b WHERE state IN (2, 3) AND EXISTS(SELECT 1 FROM job j"     \
                  " WHERE j.boot = b.key AND j.state = 1 AND j.checkpoint IS NULL)")                \
-    X(HISTORY_ADD, "INSERT OR REPLACE INTO history(test, run, job, verdict, flags, instructions,"  \
-                   " wall_ns, state_id, ended_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")     \
+    X(HISTORY_ADD, "INSERT OR REPLACE INTO history(test, run, series, job, verdict, flags,"        \
+                   " instructions, wall_ns, state_id, ended_ms)"                                   \
+                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                             \
     QUEUE_SQL_MORE(X)
 
 /* Of history.c, retention.c, nights.c and tokens.c. */
 #define QUEUE_SQL_MORE(X)                                                                          \
+    /* history.c: verdicts 1 fail, 2 timeout, 6 divergence */                                      \
+    X(HISTORY_PAGE, "SELECT run, job, verdict, flags, instructions, wall_ns, state_id, ended_ms"   \
+                    " FROM history WHERE test = ?1 ORDER BY run DESC LIMIT ?2")                    \
+    X(HISTORY_ROW, "SELECT job, verdict, flags, instructions FROM history"                         \
+                   " WHERE test = ?1 AND run = ?2")                                                \
+    X(HISTORY_BACK, "SELECT run, job, verdict, instructions FROM history WHERE test = ?1"          \
+                    " AND series = ?2 AND run <= ?3 AND verdict IN (0, 1, 2, 6)"                   \
+                    " ORDER BY run DESC")                                                          \
+    X(COMPARE, "SELECT j.id, t.suite, t.name, j.test, j.flags FROM job j"                          \
+               " JOIN test t ON t.id = j.test WHERE j.run = ?1 ORDER BY t.suite, t.name")          \
+    X(COMPARE_GONE, "SELECT o.id, t.suite, t.name, o.verdict, o.flags, o.state FROM job o"         \
+                    " JOIN test t ON t.id = o.test WHERE o.run = ?2 AND NOT EXISTS(SELECT 1"       \
+                    " FROM job j WHERE j.run = ?1 AND j.test = o.test)"                            \
+                    " ORDER BY t.suite, t.name")                                                   \
+    X(RUN_BEFORE, "SELECT id FROM run WHERE name = (SELECT name FROM run WHERE id = ?1)"           \
+                  " AND id < ?1 AND state = 3 ORDER BY id DESC LIMIT 1")                           \
+    X(RUN_STATE, "SELECT state, name, slower FROM run WHERE id = ?1")                              \
+    X(BASELINE_SET, "INSERT INTO baseline(name, run) VALUES(?1, ?2)"                               \
+                    " ON CONFLICT(name) DO UPDATE SET run = ?2")                                   \
+    X(BASELINE_GET, "SELECT run FROM baseline WHERE name = ?1")                                    \
+    X(BASELINE_REMOVE, "DELETE FROM baseline WHERE name = ?1 RETURNING run")                       \
+    X(BASELINE_ALL, "SELECT name, run FROM baseline ORDER BY name")                                \
+    X(BASELINE_OF, "SELECT EXISTS(SELECT 1 FROM baseline WHERE run = ?1)")                         \
+    /* retention.c */                                                                              \
+    X(OLD_RUNS, "SELECT id, name, ended_ms, keep_runs, keep_run_s, (SELECT count(*) FROM run n"    \
+                " WHERE n.name = r.name AND n.id > r.id AND n.state = 3) FROM run r"               \
+                " WHERE state = 3 ORDER BY id")                                                    \
+    X(OLD_ARTIFACTS, "SELECT id, name, ended_ms, keep_artifacts_s FROM run WHERE state = 3"        \
+                     " AND artifacts_gone = 0 ORDER BY id")                                        \
+    X(RUN_FAILED, "SELECT test FROM job WHERE run = ?1 AND state = 5 AND verdict IN (1, 2, 6)")    \
+    X(RUN_JOBS, "SELECT id, test, verdict FROM job WHERE run = ?1")                                \
+    X(ARTIFACTS_DROP, "DELETE FROM artifact WHERE lease IN"                                        \
+                      " (SELECT lease FROM attempt WHERE job = ?1)")                               \
+    X(CONSOLE_DROP, "UPDATE attempt SET console = NULL, console_size = 0 WHERE job = ?1"           \
+                    " AND console IS NOT NULL")                                                    \
+    X(ARTIFACTS_GONE, "UPDATE run SET artifacts_gone = 1 WHERE id = ?1")                           \
+    X(REMOVE_ARTIFACTS, "DELETE FROM artifact WHERE lease IN (SELECT a.lease FROM attempt a"       \
+                        " JOIN job j ON j.id = a.job WHERE j.run = ?1 AND NOT EXISTS(SELECT 1"     \
+                        " FROM job o WHERE o.result = a.lease AND o.flags & 1 AND o.run != ?1))")  \
+    X(REMOVE_CACHE, "DELETE FROM cache WHERE lease IN (SELECT a.lease FROM attempt a"              \
+                    " JOIN job j ON j.id = a.job WHERE j.run = ?1 AND NOT EXISTS(SELECT 1"         \
+                    " FROM job o WHERE o.result = a.lease AND o.flags & 1 AND o.run != ?1))")      \
+    X(REMOVE_ATTEMPTS, "DELETE FROM attempt WHERE lease IN (SELECT a.lease FROM attempt a"         \
+                       " JOIN job j ON j.id = a.job WHERE j.run = ?1 AND NOT EXISTS(SELECT 1"      \
+                       " FROM job o WHERE o.result = a.lease AND o.flags & 1 AND o.run != ?1))")   \
+    X(REMOVE_NEEDS, "DELETE FROM need WHERE needed IN (SELECT id FROM job WHERE run = ?1)")        \
+    X(REMOVE_JOBS, "DELETE FROM job WHERE run = ?1")                                               \
+    X(REMOVE_PARTS, "DELETE FROM part WHERE run = ?1")                                             \
+    X(REMOVE_RUN, "DELETE FROM run WHERE id = ?1")                                                 \
+    X(CHECKPOINTS_FAILED, "SELECT j.checkpoint, j.test, j.run, r.name FROM job j"                  \
+                          " JOIN run r ON r.id = j.run WHERE j.state = 5"                          \
+                          " AND j.verdict IN (1, 2, 6) AND j.checkpoint IS NOT NULL")              \
+    X(CHECKPOINTS_HELD, "SELECT checkpoint FROM lane WHERE checkpoint IS NOT NULL"                 \
+                        " UNION SELECT j.checkpoint FROM baseline b JOIN job j ON j.run = b.run"   \
+                        " WHERE j.checkpoint IS NOT NULL UNION SELECT j.checkpoint FROM run r"     \
+                        " JOIN job j ON j.run = r.id WHERE r.state < 3"                            \
+                        " AND j.checkpoint IS NOT NULL")                                           \
+    X(CHECKPOINTS_OLD, "SELECT checkpoint FROM boot WHERE state = 2 AND used_ms < ?1")             \
+    X(CHECKPOINT_FORGET, "UPDATE boot SET state = 0 WHERE checkpoint = ?1 AND state = 2")          \
+    X(BLOBS_SPEC, "SELECT DISTINCT spec FROM job")                                                 \
+    X(BLOBS_CONSOLE, "SELECT console FROM attempt WHERE console IS NOT NULL")                      \
+    X(BLOBS_ARTIFACT, "SELECT hash FROM artifact")                                                 \
+    /* nights.c */                                                                                 \
     X(SLOT_FIND, "SELECT EXISTS(SELECT 1 FROM slot WHERE schedule = ?1 AND slot_s = ?2)"           \
                  " FROM schedule WHERE id = ?1")                                                   \
     X(SLOT_ADD, "INSERT INTO slot(schedule, slot_s, run) VALUES(?1, ?2, ?3)")                      \

@@ -252,6 +252,7 @@ static struct run *add_run(struct queue *queue, const struct queue_run_request *
 
     add_run_row(queue, request);
     run->id = (uint64_t)sqlite3_last_insert_rowid(queue->db.handle);
+    run->series = series_of(request->name);
     run->priority = request->priority;
     run->state = request->open ? RUN_OPEN : RUN_ACTIVE;
     run->max_failures = request->options.max_failures;
