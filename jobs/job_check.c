@@ -2,6 +2,7 @@
 
 #include "jobs/calendar.h"
 #include "jobs/job_keys.h"
+#include "jobs/suggest.h"
 #include "storage/base/file.h"
 
 #include <string.h>
@@ -101,22 +102,51 @@ static bool check_jobs(const struct job_file *file, struct job_findings *out)
     return ok;
 }
 
+static bool warn_of_quarantine(const struct job_file *file, const struct job_test *test,
+                               uint64_t now_s, size_t *count, struct buf *out, struct err *err)
+{
+    const struct job_quarantine *quarantine = &test->quarantine;
+    struct calendar_date until;
+
+    if (quarantine->owner == NULL || quarantine->until_s == 0 || quarantine->until_s > now_s)
+        return true;
+    until = calendar_date(calendar_day_of((int64_t)quarantine->until_s));
+    (*count)++;
+    return buf_format(
+        out, err,
+        "%s:%u: warning: the quarantine of `%s` ended on %04d-%02d-%02d; its owner is "
+        "%s\n",
+        file->path, test->line, test->name, (int)until.year, until.month, until.day,
+        quarantine->owner);
+}
+
+/* What is no name of `checkpoints:` is a tag or an id; one that is nearly such a name hardly is. */
+static bool warn_of_checkpoint(const struct job_file *file, const struct job_test *test,
+                               size_t *count, struct buf *out, struct err *err)
+{
+    const char *names[JOB_CHECKPOINTS_MAX], *near;
+
+    if (test->checkpoint == NULL || job_checkpoint_find(file, test->checkpoint) != NULL)
+        return true;
+    for (size_t i = 0; i < file->checkpoint_count; i++)
+        names[i] = file->checkpoints[i].name;
+    near = suggest_name(test->checkpoint, names, file->checkpoint_count);
+    if (near == NULL)
+        return true;
+    (*count)++;
+    return buf_format(
+        out, err,
+        "%s:%u: warning: `checkpoint: %.60s` is taken for a tag: `checkpoints:` has no "
+        "such name; did you mean `%s`?\n",
+        file->path, test->line, test->checkpoint, near);
+}
+
 bool job_file_warn(const struct job_file *file, uint64_t now_s, size_t *count, struct buf *out,
                    struct err *err)
 {
     for (size_t i = 0; i < file->test_count; i++) {
-        const struct job_quarantine *quarantine = &file->tests[i].quarantine;
-        struct calendar_date until;
-
-        if (quarantine->owner == NULL || quarantine->until_s == 0 || quarantine->until_s > now_s)
-            continue;
-        until = calendar_date(calendar_day_of((int64_t)quarantine->until_s));
-        (*count)++;
-        if (!buf_format(out, err,
-                        "%s:%u: warning: the quarantine of `%s` ended on %04d-%02d-%02d; its owner "
-                        "is %s\n",
-                        file->path, file->tests[i].line, file->tests[i].name, (int)until.year,
-                        until.month, until.day, quarantine->owner))
+        if (!warn_of_quarantine(file, &file->tests[i], now_s, count, out, err) ||
+            !warn_of_checkpoint(file, &file->tests[i], count, out, err))
             return false;
     }
     return true;

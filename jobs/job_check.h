@@ -23,7 +23,7 @@ bool job_file_check(const char *path, const struct variables *variables, uint64_
                     struct job_findings *out, struct err *err);
 void job_findings_release(struct job_findings *findings);
 
-/* A quarantine that has run out, and the like: a line each. */
+/* A quarantine that has run out, a checkpoint that is nearly one of the file's: a line each. */
 bool job_file_warn(const struct job_file *file, uint64_t now_s, size_t *count, struct buf *out,
                    struct err *err);
 

@@ -54,6 +54,9 @@ static void read_artifacts(struct yaml_map *outer, struct job_test *test)
     if (node == NULL || !yaml_map_open(outer->yaml, node, "`artifacts:`", &map))
         return;
     job_results_read(&map, "paths", test);
+    if (yaml_map_key(&map, "paths") != NULL && yaml_map_key(outer, "elf") != NULL)
+        yaml_error(outer->yaml, yaml_map_key(&map, "paths"),
+                   "a bare-metal program gives no results");
     if (yaml_map_key(&map, "paths") != NULL && yaml_map_key(outer, "results") != NULL)
         yaml_error(outer->yaml, yaml_map_key(&map, "paths"),
                    "`paths:` beside `results:`: they mean the same");
@@ -64,9 +67,20 @@ static void read_artifacts(struct yaml_map *outer, struct job_test *test)
     yaml_map_close(&map);
 }
 
+static void read_host(struct yaml_map *map, struct job_test *test)
+{
+    if (!yaml_get_texts(map, "host", JOB_HOST_MAX, &test->host, &test->host_count))
+        return;
+    for (size_t i = 0; i < test->host_count; i++) {
+        if (!job_tag_is_valid(test->host[i]))
+            yaml_error(map->yaml, yaml_list_at(yaml_map_find(map, "host"), i), JOB_TAG_RULE,
+                       test->host[i]);
+    }
+}
+
 void job_farm_keys_read(struct yaml_map *map, struct job_test *test)
 {
-    yaml_get_texts(map, "host", JOB_HOST_MAX, &test->host, &test->host_count);
+    read_host(map, test);
     yaml_get_instructions(map, "quantum", &test->quantum, (struct yaml_range){1, QUANTUM_MAX});
     yaml_get_texts(map, "needs", JOB_NEEDS_MAX, &test->needs, &test->need_count);
     read_retry(map, test);

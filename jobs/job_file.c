@@ -236,13 +236,27 @@ static void check_unique(struct yaml *yaml, const struct yaml_node *list,
     mem_free(sorted);
 }
 
+/* Every job of the matrix says what it starts from. */
+static bool matrix_has_checkpoint(const struct job_test *test)
+{
+    for (size_t i = 0; i < test->matrix_count; i++) {
+        bool found = false;
+
+        for (size_t j = 0; j < test->matrices[i].axis_count; j++)
+            found = found || strcmp(test->matrices[i].axes[j].name, "checkpoint") == 0;
+        if (!found)
+            return false;
+    }
+    return test->matrix_count > 0;
+}
+
 /* A test on a console needs something to start from. */
 static void check_start(struct yaml_map *map, const struct job_file *file)
 {
     for (size_t i = 0; i < file->test_count; i++) {
         const struct job_test *test = &file->tests[i];
 
-        if (test->checkpoint == NULL && test->step_count > 0 &&
+        if (test->checkpoint == NULL && test->step_count > 0 && !matrix_has_checkpoint(test) &&
             yaml_map_key(map, "machine") == NULL) {
             yaml_error(
                 map->yaml, map->node,

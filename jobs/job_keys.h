@@ -53,6 +53,10 @@ enum job_axis_kind {
 bool job_axis_kind_of(const char *name, enum job_axis_kind *out);
 /* The value of a seed, of a quantum, of a parameter of the machine. ERR_INVALID. */
 bool job_axis_check(const char *name, const char *value, struct err *err);
+/* A tag of an agent: letters, digits and `._:=+-`, at most JOB_TAG_MAX. */
+#define JOB_TAG_MAX  64
+#define JOB_TAG_RULE "`%.70s` is not a tag of a host: letters, digits and `._:=+-`, at most 64"
+bool job_tag_is_valid(const char *tag);
 /* True if `${NAME}` means something in the test: a variable, or a key of its matrix. */
 bool job_test_has_variable(const struct job_test *test, const char *name);
 

@@ -44,6 +44,15 @@ bool job_axis_kind_of(const char *name, enum job_axis_kind *out)
     return job_variable_name_is_valid(name) && (name[0] < 'a' || name[0] > 'z');
 }
 
+bool job_tag_is_valid(const char *tag)
+{
+    static const char known[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789._:=+-";
+    size_t size = strlen(tag);
+
+    return size > 0 && size <= JOB_TAG_MAX && strspn(tag, known) == size;
+}
+
 bool job_axis_check(const char *name, const char *value, struct err *err)
 {
     enum job_axis_kind kind = JOB_AXIS_VARIABLE;
@@ -56,6 +65,8 @@ bool job_axis_check(const char *name, const char *value, struct err *err)
         return false;
     if (value[0] == '\0' && kind != JOB_AXIS_VARIABLE)
         return err_set(err, ERR_INVALID, "`%s:` has an empty value", name);
+    if (kind == JOB_AXIS_HOST && !job_tag_is_valid(value))
+        return err_set(err, ERR_INVALID, JOB_TAG_RULE, value);
     if (kind == JOB_AXIS_SEED)
         return units_number(value, &number, err);
     if (kind == JOB_AXIS_QUANTUM)

@@ -49,8 +49,9 @@ static const struct job_variable *variable_at(const struct job_names *names, str
     return find(names, (const char *)text.data + at + 2, *end - at - 3);
 }
 
-/* Replaces in bytes; `*changed` tells if anything was. */
-static bool replace(const struct substitution *with, struct span *text, bool *changed)
+/* Replaces in bytes; `*changed` tells if anything was. In a path an absolute value takes the place
+ * of all before it: the folder was put there when the file was read. */
+static bool replace(const struct substitution *with, struct span *text, bool path, bool *changed)
 {
     struct buf out = BUF_INIT(TEXT_MAX);
     size_t copied = 0, end = 0;
@@ -62,8 +63,10 @@ static bool replace(const struct substitution *with, struct span *text, bool *ch
 
         if (variable == NULL)
             continue;
-        ok = buf_append(&out, text->data + copied, at - copied, with->err) &&
-             buf_append_text(&out, variable->value, with->err);
+        ok = buf_append(&out, text->data + copied, at - copied, with->err);
+        if (path && variable->value[0] == '/')
+            buf_clear(&out);
+        ok = ok && buf_append_text(&out, variable->value, with->err);
         copied = end;
         at = end - 1;
         *changed = true;
@@ -77,7 +80,8 @@ static bool replace(const struct substitution *with, struct span *text, bool *ch
     return ok;
 }
 
-static bool replace_text(const struct substitution *with, const char **text, bool *changed)
+static bool replace_text(const struct substitution *with, const char **text, bool path,
+                         bool *changed)
 {
     struct span bytes;
 
@@ -85,7 +89,7 @@ static bool replace_text(const struct substitution *with, const char **text, boo
     if (*text == NULL || strstr(*text, "${") == NULL)
         return true;
     bytes = span_of_text(*text);
-    if (!replace(with, &bytes, changed))
+    if (!replace(with, &bytes, path, changed))
         return false;
     *text = (const char *)bytes.data;
     return true;
@@ -99,15 +103,15 @@ static bool check_pattern(const char *text, struct err *err)
     return pattern != NULL;
 }
 
-enum text_kind { TEXT_PLAIN, TEXT_PATTERN, TEXT_COMMAND };
+enum text_kind { TEXT_PLAIN, TEXT_PATH, TEXT_PATTERN, TEXT_COMMAND };
 
 static bool replace_checked(const struct substitution *with, const char **text, enum text_kind kind)
 {
     bool changed;
 
-    if (!replace_text(with, text, &changed))
+    if (!replace_text(with, text, kind == TEXT_PATH, &changed))
         return false;
-    if (!changed || kind == TEXT_PLAIN)
+    if (!changed || kind == TEXT_PLAIN || kind == TEXT_PATH)
         return true;
     return kind == TEXT_PATTERN ? check_pattern(*text, with->err)
                                 : console_command_check(*text, with->err);
@@ -149,7 +153,7 @@ static bool replace_step(const struct substitution *with, struct console_step *s
     bool changed;
 
     return replace_checked(with, &step->text, pattern ? TEXT_PATTERN : TEXT_COMMAND) &&
-           (step->bytes.size == 0 || replace(with, &step->bytes, &changed)) &&
+           (step->bytes.size == 0 || replace(with, &step->bytes, false, &changed)) &&
            replace_check(with, &step->check);
 }
 
@@ -193,13 +197,13 @@ bool job_test_substitute(struct job_test *test, const struct job_names *names, s
     if (names->count == 0)
         return true;
     for (size_t i = 0; i < test->disk_count; i++) {
-        if (!replace_checked(&with, &test->disks[i].file, TEXT_PLAIN))
+        if (!replace_checked(&with, &test->disks[i].file, TEXT_PATH))
             return false;
     }
     return replace_steps(&with, test) && replace_check(&with, &test->check) &&
-           replace_list(&with, &test->payload, test->payload_count, TEXT_PLAIN) &&
+           replace_list(&with, &test->payload, test->payload_count, TEXT_PATH) &&
            replace_list(&with, &test->results, test->result_count, TEXT_COMMAND) &&
-           replace_checked(&with, &test->elf, TEXT_PLAIN) &&
+           replace_checked(&with, &test->elf, TEXT_PATH) &&
            replace_checked(&with, &test->checkpoint, TEXT_PLAIN) &&
            replace_checked(&with, &test->reason, TEXT_PLAIN);
 }

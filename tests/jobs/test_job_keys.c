@@ -218,6 +218,8 @@ static void mistakes_of_a_test_are_named(void **state)
     test_refuses("retry: 11", "out of range");
     test_refuses("retry: {infar: 1}", "did you mean `infra`?");
     test_refuses("quantum: 0", "out of range");
+    test_refuses("host: [a b]", "is not a tag of a host");
+    refuses("tests: [{name: a, elf: x, artifacts: {paths: b}}]\n", "gives no results");
     test_refuses("quarantine: {owner: a, reason: b}", "`until:` is missing");
     test_refuses("quarantine: {owner: a, until: 2027-01-01}", "`reason:` is missing");
     test_refuses("quarantine: yes", "a map of `key: value` pairs");
@@ -254,6 +256,9 @@ static void mistakes_of_a_matrix_are_named(void **state)
     test_refuses("parallel: {matrix: [{clock: 5}]}", "a frequency such as");
     test_refuses("parallel: {matrix: [{engine: jit}]}", "`engine:` is `interpreter`");
     test_refuses("parallel: {matrix: [{host: ['']}]}", "an empty value");
+    test_refuses("parallel: {matrix: [{host: [a b]}]}", "is not a tag of a host");
+    refuses("tests: [{name: a, command: x, parallel: {matrix: [{checkpoint: c}, {seed: 1}]}}]\n",
+            "nothing to start from");
     test_refuses("parallel: {matrix: [{A: {b: c}}]}", "one value is expected here");
     test_refuses("parallel: {matrix: [seed]}", "a part of a matrix is a map");
     test_refuses("parallel: {matrix: [{}]}", "has 1 to 16 keys");
@@ -410,6 +415,23 @@ static void a_quarantine_that_ran_out_warns(void **state)
     free(report);
 }
 
+static void a_checkpoint_that_is_nearly_one_of_the_files_warns(void **state)
+{
+    size_t mistakes;
+    char *report = findings_of("checkpoints: {debian: {machine: machine.yaml}}\n"
+                               "tests:\n"
+                               "  - {name: a, command: x, checkpoint: debain}\n"
+                               "  - {name: b, command: x, checkpoint: another-tag}\n",
+                               "firmware: f\n", 0, &mistakes);
+
+    (void)state;
+    assert_int_equal(mistakes, 0);
+    has(report, "jobs.yaml:3: warning: `checkpoint: debain` is taken for a tag");
+    has(report, "did you mean `debian`?\n");
+    assert_null(strstr(report, "another-tag"));
+    free(report);
+}
+
 static void every_truncation_is_read_or_refused(void **state)
 {
     (void)state;
@@ -449,6 +471,7 @@ int main(void)
         cmocka_unit_test(a_check_shows_all_mistakes_of_all_files_at_once),
         cmocka_unit_test(a_check_looks_for_files_and_through_matrices),
         cmocka_unit_test(a_quarantine_that_ran_out_warns),
+        cmocka_unit_test(a_checkpoint_that_is_nearly_one_of_the_files_warns),
         cmocka_unit_test(every_truncation_is_read_or_refused),
     };
 

@@ -205,6 +205,35 @@ static void boots_without_a_tag_differ_by_their_parameters(void **state)
     done(e);
 }
 
+static void an_absolute_value_takes_the_place_of_the_files_folder(void **state)
+{
+    struct err err = ERR_INIT;
+    struct job_file *file = NULL;
+    struct job_expanded *e = NULL;
+    const char *text = "tests:\n"
+                       "  - name: t\n"
+                       "    elf: '${PROGRAM}.elf'\n"
+                       "    parallel: {matrix: [{PROGRAM: [/bin/a, b]}]}\n";
+
+    (void)state;
+    assert_true(
+        job_file_parse(span_of_text(text), "night/jobs.yaml", &variables_environment, &file, &err));
+    assert_true(job_expand(file, NULL, 0, &e, &err));
+    assert_string_equal(e->entries[0].test.elf, "/bin/a.elf");
+    assert_string_equal(e->entries[1].test.elf, "night/b.elf");
+    done(e);
+}
+
+static void a_matrix_may_say_all_checkpoints(void **state)
+{
+    struct job_expanded *e = expand("tests: [{name: t, command: x, parallel: {matrix: "
+                                    "[{checkpoint: [a, b]}]}}]\n");
+
+    (void)state;
+    NAMES(e, "t [checkpoint=a]", "t [checkpoint=b]");
+    done(e);
+}
+
 static void needs_of_needs_come_along(void **state)
 {
     struct job_expanded *e = expand("checkpoint: c\n"
@@ -382,6 +411,8 @@ int main(void)
         cmocka_unit_test(names_stand_for_values_in_every_text),
         cmocka_unit_test(a_machine_is_booted_once_for_each_set_of_its_parameters),
         cmocka_unit_test(boots_without_a_tag_differ_by_their_parameters),
+        cmocka_unit_test(an_absolute_value_takes_the_place_of_the_files_folder),
+        cmocka_unit_test(a_matrix_may_say_all_checkpoints),
         cmocka_unit_test(needs_of_needs_come_along),
         cmocka_unit_test(the_old_form_of_a_suite_boots_its_machine),
         cmocka_unit_test(a_checkpoint_is_a_key_of_a_matrix_too),
