@@ -117,13 +117,14 @@ static bool is_kind(uint8_t kind)
 
 bool frame_take(struct frame_stream *stream, struct frame *out, bool *got, struct err *err)
 {
-    const uint8_t *at = stream->in.data + stream->in_at;
     size_t left = stream->in.size - stream->in_at;
+    const uint8_t *at;
     uint32_t follows;
 
     *got = false;
     if (left < HEAD_SIZE)
         return true;
+    at = stream->in.data + stream->in_at;
     follows = load_le32(at);
     if (follows < HEAD_COUNTED || follows > GATEWAY_FRAME_MAX || !is_kind(at[4]) ||
         at[5] > GATEWAY_ROUTE_MAX || at[5] > follows - HEAD_COUNTED || load_le16(at + 6) != 0)
