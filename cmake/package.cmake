@@ -28,6 +28,7 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_COMPONENTS_ALL command coordinator agent)
 set(CPACK_DEBIAN_COMMAND_PACKAGE_NAME thaw)
 set(CPACK_DEBIAN_COMMAND_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_COMMAND_PACKAGE_DEPENDS tzdata) # schedules have time zones
 set(CPACK_COMPONENT_COMMAND_DESCRIPTION "the thaw command, its manual pages and completion")
 foreach(service coordinator agent)
   string(TOUPPER ${service} SERVICE)
