@@ -1,6 +1,7 @@
 /* job_machine_check.c — the rules of a machine that came in a job spec: all that parsing a machine
  * file would have refused. */
 #include "jobs/job_spec_internal.h"
+#include "jobs/machine_device.h"
 
 #include <string.h>
 
@@ -37,6 +38,8 @@ static bool check_device(const struct machine_file *machine, const struct machin
 {
     if (device->name == NULL || !job_object_name_is_valid(device->name))
         return err_set(err, ERR_INVALID, "a device without a proper name");
+    if (machine_device_is_of_board(device->name))
+        return err_set(err, ERR_INVALID, "the board has a %s already", device->name);
     if (!is_disk(device) && (device->file != NULL || device->size_bytes != 0))
         return err_set(err, ERR_INVALID, "%s is no disk, and has a content", device->name);
     if (device->size_bytes % SECTOR != 0)

@@ -49,7 +49,7 @@ static const char *default_name(struct yaml *yaml, const struct machine_board *b
 }
 
 /* Of the board itself; `virtio0` and so on are its empty slots. */
-static bool is_of_board(const char *name)
+bool machine_device_is_of_board(const char *name)
 {
     static const char *const taken[] = {"ram", "rom",      "clint", "plic", "uart0",
                                         "rtc", "finisher", "magic", "htif"};
@@ -76,7 +76,7 @@ static void check_name(struct yaml *yaml, const struct yaml_node *node,
         if (strcmp(d->name, device->name) == 0)
             yaml_error(yaml, node, "two devices named `%s`", device->name);
     }
-    if (is_of_board(device->name))
+    if (machine_device_is_of_board(device->name))
         yaml_error(yaml, node, "the board has a `%s` already", device->name);
 }
 

@@ -7,6 +7,8 @@
 /* `devices:`, `job_disk:` and `result_disk:` of a board. */
 void machine_devices_read(struct yaml_map *map, const struct path_reader *reader,
                           struct machine_file *file, struct machine_board *board);
+/* True for the names of a board's own parts, such as `ram` and `hart0`: no device can have them. */
+bool machine_device_is_of_board(const char *name);
 bool machine_name_check(struct yaml *yaml, const struct yaml_node *node, const char *name);
 /* `limits:`; what is absent keeps its value. */
 void machine_limits_read(struct yaml_map *map, struct test_limits *limits);

@@ -393,6 +393,8 @@ static void rules_of_a_machine_are_checked(void **state)
     boards[0] = boards[1];
     boards[0].devices[1].name = "data";
     assert_cannot_be_written(&spec, "two devices named data");
+    boards[0].devices[1].name = "hart0";
+    assert_cannot_be_written(&spec, "has a hart0 already");
     boards[0] = boards[1];
     boards[0].elf = "board0.kernel";
     assert_cannot_be_written(&spec, "a bare program");
