@@ -22,7 +22,8 @@ struct fixture {
         struct buf bytes;
     } blobs[BLOBS_MAX];
     size_t count;
-    size_t files; /* handed over by path */
+    size_t files;           /* handed over by path */
+    size_t calls, fails_at; /* of the sink; 0: never */
     struct job_file *file;
     struct job_expanded *expanded;
     struct job_submissions jobs;
@@ -48,6 +49,8 @@ static bool take_bytes(void *context, struct span bytes, struct hash *id, struct
 {
     struct fixture *f = context;
 
+    if (++f->calls == f->fails_at)
+        return err_set(err, ERR_NO_SPACE, "the store is full");
     assert_true(f->count < BLOBS_MAX);
     *id = f->blobs[f->count].hash = hash_of(bytes);
     f->blobs[f->count].bytes = (struct buf)BUF_INIT(1u << 20);
@@ -113,7 +116,7 @@ static void forget(struct fixture *f)
 {
     for (size_t i = 0; i < f->count; i++)
         buf_release(&f->blobs[i].bytes);
-    f->count = f->files = 0;
+    f->count = f->files = f->calls = 0;
     job_submissions_release(&f->jobs);
     job_expanded_free(f->expanded);
     job_file_free(f->file);
@@ -280,6 +283,27 @@ static void a_missing_file_is_named_with_its_job(void **state)
     assert_non_null(strstr(err.text, "test a [harts=1, seed=7]: payload: "));
 }
 
+/* Whichever blob the store refuses, that is the error, and nothing is left behind. */
+static void a_sink_that_fails_at_any_call_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    size_t calls;
+
+    collect_well(f);
+    calls = f->calls;
+    assert_int_equal(calls, 4 + 1 + 9);
+    for (size_t i = 1; i <= calls; i++) {
+        struct err err = ERR_INIT;
+
+        forget(f);
+        f->fails_at = i;
+        assert_false(collect(f, &err));
+        assert_int_equal(err.kind, ERR_NO_SPACE);
+        assert_non_null(strstr(err.text, "the store is full"));
+        assert_null(f->jobs.items);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_file_is_read_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_boot_key_changes_with_every_input_and_with_nothing_else,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(a_sink_that_fails_at_any_call_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_file_is_named_with_its_job, setup, teardown),
     };
 
