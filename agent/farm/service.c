@@ -18,6 +18,7 @@
 #define LINE_POLL_NS  UINT64_C(20000000)    /* a line without a descriptor is asked so often */
 #define RESTART_NS    UINT64_C(1000000000)  /* before a process that died is started again */
 #define LAST_WORDS_NS UINT64_C(10000000000) /* when all has ended: for results to be delivered */
+#define REPLAY_NS     UINT64_C(30000000000) /* for results of an earlier start, before hello */
 #define FIXED_FDS     7
 
 enum { ROLE_SPAWNER, ROLE_KEEPER, ROLES };
@@ -84,9 +85,10 @@ static void start_keeper(struct agent *agent)
         (void)keeper_tell(agent->keeper, KEEPER_BEGIN, agent->beat_ms, &err);
 }
 
-bool agent_open_store(struct agent *agent, const char *store, const struct remote_options *address,
-                      struct err *err)
+bool agent_open_store(struct agent *agent, const char *store, struct err *err)
 {
+    const struct remote_options *address = agent->options->address;
+
     if (store == NULL)
         return err_set(err, ERR_USAGE,
                        "neither the agent nor its coordinator says where the store is");
@@ -232,12 +234,15 @@ static void hear(struct agent *agent, const struct pollfd *polled)
         hear_mover(agent, agent->pusher);
 }
 
-/* From draining to leaving: when nothing runs, and what is done is delivered or has had its time.
+/* From replaying to joining, when all is delivered. From draining to leaving: when nothing runs,
+ * and what is done is delivered or has had its time.
  */
 static void go_on(struct agent *agent)
 {
     uint64_t now = agent_now_ns();
 
+    if (agent->phase == AGENT_REPLAYING && (agent->task_count == 0 || now >= agent->join_ns))
+        agent->phase = AGENT_JOINING;
     if (agent->phase != AGENT_DRAINING)
         return;
     if (agent->stop_now || now >= agent->drain_until_ns)
@@ -419,7 +424,10 @@ bool agent_service_run(const struct agent_options *options, struct err *err)
     ok = ok && begin(agent, roles, err) &&
          agent->keeper_options.opener.open(agent->keeper_options.opener.context, SEAL_WORK,
                                            &agent->line, err);
+    if (ok && options->store != NULL)
+        ok = agent_open_store(agent, options->store, err);
     if (ok) {
+        agent->join_ns = agent_now_ns() + REPLAY_NS;
         serve(agent);
         ok = !agent->failed;
         if (!ok)

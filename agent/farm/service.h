@@ -14,7 +14,7 @@
  * | spooled  | blobs are there          | sent                     | the next request              |
  * | sent     | in a request             | forgotten, spooled       | the coordinator's answer      |
  * The lease is held from the grant until the result is acknowledged. A restarted agent finds its
- * results in the spool and sends them. */
+ * results in the spool and delivers them before it says hello, since with that its leases end. */
 #ifndef THAW_AGENT_FARM_SERVICE_H
 #define THAW_AGENT_FARM_SERVICE_H
 
@@ -29,10 +29,10 @@
 struct agent_options {
     const char *name;  /* for people; NULL: the host's */
     const char *state; /* folder: keys, id, spool/ */
-    /* Location of the local store; NULL: the folder that the coordinator names. */
+    /* Location of the local store; NULL: the folder that the coordinator names, which is shared. */
     const char *store;
-    /* Of the coordinator's store; NULL: as the coordinator says, or none if it names a folder. Its
-     * token must be in memory that can be written: where jobs run, it is wiped. */
+    /* Of the coordinator's store; NULL: the local one is the coordinator's own. Its token must be
+     * in memory that can be written: where jobs run, it is wiped. */
     const struct remote_options *address;
     uint64_t store_bytes; /* of the local store, if it is a copy; 0: any */
 

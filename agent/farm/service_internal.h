@@ -40,7 +40,8 @@ struct task {
 enum talk { TALK_NONE, TALK_HELLO, TALK_CLAIM, TALK_RESULT, TALK_RELEASE, TALK_BYE };
 
 enum agent_phase {
-    AGENT_JOINING, /* hello is to be said */
+    AGENT_REPLAYING, /* results of an earlier start are delivered */
+    AGENT_JOINING,   /* hello is to be said */
     AGENT_SERVING,
     AGENT_DRAINING, /* a signal came: no claims; running jobs end */
     AGENT_LEAVING,  /* all is done: bye */
@@ -76,10 +77,11 @@ struct agent {
     struct message *request, *answer;
     enum talk talk; /* the request under way */
     enum agent_phase phase;
-    bool draining; /* the coordinator says so */
-    bool stop_now; /* a second signal, or drain_ms are over */
-    bool welcomed; /* once, since the start */
-    bool starved;  /* no room on the disk: said once */
+    bool draining;    /* the coordinator says so */
+    bool stop_now;    /* a second signal, or drain_ms are over */
+    bool welcomed;    /* once, since the start */
+    bool starved;     /* no room on the disk: said once */
+    uint64_t join_ns; /* replaying ends then at the latest */
     uint64_t hello_at_ns, result_at_ns, drain_until_ns, tick_ns;
     uint64_t quiet_ns;    /* since when nothing runs any more, while draining; 0: not yet */
     uint64_t claim_at_ns; /* not before, unless a slot becomes free */
@@ -104,9 +106,8 @@ struct agent {
 uint64_t agent_now_ns(void);
 /* Ends the service with that error. */
 void agent_fail(struct agent *agent, const struct err *err);
-/* The store is known: movers, the spawner, what the spool holds. */
-bool agent_open_store(struct agent *agent, const char *store, const struct remote_options *address,
-                      struct err *err);
+/* The store is known: movers, and what the spool holds. The spawner is started next. */
+bool agent_open_store(struct agent *agent, const char *store, struct err *err);
 
 /* ---- service_tasks.c ---- */
 void task_grant(struct agent *agent, const struct message_job *job);

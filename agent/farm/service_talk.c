@@ -195,7 +195,7 @@ void talk_next(struct agent *agent)
     if (agent->phase == AGENT_JOINING) {
         if (now >= agent->hello_at_ns)
             say_hello(agent);
-    } else if (!agent->welcomed) {
+    } else if (!agent->welcomed && agent->phase >= AGENT_DRAINING) {
         agent->phase = AGENT_GONE; /* nobody has heard of us */
     } else if (agent->release_count != 0 && now >= agent->result_at_ns) {
         say_release(agent);
@@ -239,20 +239,13 @@ static void copy_text(struct span text, char *out, size_t size)
     out[used] = 0;
 }
 
-/* Where the store is: our own options go first, then what the coordinator says. */
+/* Where the store is, if we were not told when we began. */
 static bool find_store(struct agent *agent, const struct message_welcome *welcome, struct err *err)
 {
-    const struct agent_options *options = agent->options;
-    char said[MESSAGE_STORE_MAX + 1], token[MESSAGE_STORE_MAX + 1];
-    struct remote_options address = {.url = said, .token = token};
+    char said[MESSAGE_STORE_MAX + 1];
 
     copy_text(welcome->store, said, sizeof said);
-    copy_text(welcome->store_token, token, sizeof token);
-    if (options->address != NULL || said[0] == 0)
-        return agent_open_store(agent, options->store, options->address, err);
-    if (said[0] == '/')
-        return agent_open_store(agent, options->store != NULL ? options->store : said, NULL, err);
-    return agent_open_store(agent, options->store, &address, err);
+    return agent_open_store(agent, said[0] == '/' ? said : NULL, err);
 }
 
 static void take_welcome(struct agent *agent)
@@ -260,7 +253,7 @@ static void take_welcome(struct agent *agent)
     const struct message_welcome *welcome = &agent->answer->u.welcome;
     struct err err = ERR_INIT;
 
-    if (!agent->welcomed && !find_store(agent, welcome, &err)) {
+    if (agent->fetcher == NULL && !find_store(agent, welcome, &err)) {
         agent_fail(agent, &err);
         return;
     }
@@ -320,6 +313,8 @@ static void take_refusal(struct agent *agent)
     log_message(LOG_WARNING, "the coordinator refuses: %s", err.text);
     if (agent->talk == TALK_BYE) {
         agent->phase = AGENT_GONE;
+    } else if (agent->phase == AGENT_REPLAYING) {
+        agent->phase = AGENT_JOINING;
     } else if (err.kind == ERR_CONFLICT && agent->talk != TALK_HELLO) {
         if (agent->phase == AGENT_SERVING)
             agent->phase = AGENT_JOINING;

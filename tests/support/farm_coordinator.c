@@ -166,9 +166,8 @@ static void give_back(struct fake_coordinator *fake, const uint64_t *leases, siz
     }
 }
 
-static void answer_bye(struct fake_coordinator *fake)
+static void free_all(struct fake_coordinator *fake)
 {
-    fake->byes++;
     for (size_t i = 0; i < fake->job_count; i++)
         if (fake->jobs[i].state == FAKE_LEASED)
             fake->jobs[i].state = FAKE_WAITING;
@@ -181,6 +180,9 @@ static void answer(struct fake_coordinator *fake, const struct message *request,
     switch (request->kind) {
     case MESSAGE_HELLO:
         fake->hellos++;
+        if (!message_id_equal(&fake->incarnation, &request->u.hello.incarnation))
+            free_all(fake);
+        fake->incarnation = request->u.hello.incarnation;
         message_init(out, fake->refuse != ERR_NONE ? MESSAGE_REFUSED : MESSAGE_WELCOME);
         if (fake->refuse != ERR_NONE) {
             out->u.refused.kind = fake->refuse;
@@ -205,7 +207,8 @@ static void answer(struct fake_coordinator *fake, const struct message *request,
         give_back(fake, request->u.release.leases, request->u.release.lease_count);
         return;
     case MESSAGE_BYE:
-        answer_bye(fake);
+        fake->byes++;
+        free_all(fake);
         return;
     default:
         check_failed(__FILE__, __LINE__, "an agent asks nothing else");

@@ -34,12 +34,13 @@ struct fake_coordinator {
     size_t job_count;
     uint64_t leases; /* counts them; those of one start of the test, never repeated */
     char store[256];
-    uint32_t lose_every;   /* each Nth answer on the work channel gets lost; 0: none */
-    uint32_t lose_results; /* so many answers to results get lost */
-    bool twice;            /* each request is handled twice, the second answer counts */
-    bool deaf_to_results;  /* they are not recorded, nor answered */
-    bool drain;            /* claims are answered so, and beats say it */
-    enum err_kind refuse;  /* hello is refused with it; ERR_NONE: not */
+    uint32_t lose_every;           /* each Nth answer on the work channel gets lost; 0: none */
+    uint32_t lose_results;         /* so many answers to results get lost */
+    bool twice;                    /* each request is handled twice, the second answer counts */
+    bool deaf_to_results;          /* they are not recorded, nor answered */
+    bool drain;                    /* claims are answered so, and beats say it */
+    enum err_kind refuse;          /* hello is refused with it; ERR_NONE: not */
+    struct message_id incarnation; /* of the last hello: a new one frees all leases */
     /* what came: */
     uint32_t requests, hellos, claims, results, releases, byes, beats, stales;
     uint64_t beat_leases; /* how many the last beat held */

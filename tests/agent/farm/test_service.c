@@ -38,6 +38,7 @@ static void farm_open(struct farm *farm)
     farm->opener = fake_coordinator_opener(farm->fake);
     farm->state = path_join(farm->guest.folder, "state");
     farm->options = (struct agent_options){.name = "an agent",
+                                           .store = farm->guest.store_path,
                                            .state = farm->state,
                                            .opener = &farm->opener,
                                            .slots = 3,
@@ -404,6 +405,7 @@ static void killed_agent_leaves_nothing_running_and_its_results_in_the_spool(voi
     until(&farm, FAKE_DONE, 2);
     assert_int_equal(agent_stop(&farm), 0);
     assert_int_equal(farm.fake->jobs[0].recorded, 1);
+    assert_int_equal(farm.fake->jobs[0].attempts, 1);
     assert_int_equal(farm.fake->jobs[0].verdict, VERDICT_PASS);
     assert_int_equal(farm.fake->hellos, 2);
     mem_free(spool);
@@ -492,6 +494,24 @@ static void agent_that_is_not_wanted_ends_with_an_error(void **state)
     farm_close(&farm);
 }
 
+static void store_that_the_coordinator_names_is_used(void **state)
+{
+    struct farm farm;
+
+    (void)state;
+    farm_open(&farm);
+    farm.options.store = NULL;
+    (void)add_wait(&farm, 100);
+    agent_start(&farm);
+    until(&farm, FAKE_DONE, 1);
+    assert_int_equal(agent_stop(&farm), 0);
+    assert_int_equal(farm.fake->jobs[0].verdict, VERDICT_PASS);
+    farm.fake->store[0] = 0;
+    agent_start(&farm);
+    assert_int_equal(agent_end(&farm), 10 + ERR_USAGE);
+    farm_close(&farm);
+}
+
 static void wrapped_workers_come_to_the_same(void **state)
 {
     struct farm farm;
@@ -571,6 +591,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(job_that_cannot_be_fetched_is_infra),
         cmocka_unit_test(nothing_is_claimed_while_the_disk_is_full),
         cmocka_unit_test(agent_that_is_not_wanted_ends_with_an_error),
+        cmocka_unit_test(store_that_the_coordinator_names_is_used),
         cmocka_unit_test(wrapped_workers_come_to_the_same),
         cmocka_unit_test(wrapper_that_is_not_there_is_infra),
         cmocka_unit_test(walls_that_are_asked_for_and_missing_end_the_agent),
