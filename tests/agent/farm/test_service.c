@@ -8,6 +8,7 @@
 #include "tests/support/base_test.h"
 #include "tests/support/farm_coordinator.h"
 #include "tests/support/farm_guest.h"
+#include "tests/support/farm_process.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -104,43 +105,15 @@ static void until_beat_holds(struct farm *farm, uint64_t leases)
         sched_yield();
 }
 
-/* The processes whose parent is `parent`. */
-static size_t children_of(pid_t parent, pid_t *out, size_t room)
-{
-    char path[64], text[4096] = "";
-    size_t count = 0;
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
-    file = fopen(path, "r");
-    if (file == NULL)
-        return 0;
-    if (fgets(text, sizeof text, file) != NULL)
-        for (char *rest, *at = strtok_r(text, " \n", &rest); at != NULL && count < room;
-             at = strtok_r(NULL, " \n", &rest))
-            out[count++] = (pid_t)strtol(at, NULL, 10);
-    fclose(file);
-    return count;
-}
-
-static pid_t child_of(pid_t parent, size_t index)
-{
-    pid_t pids[8];
-
-    while (children_of(parent, pids, 8) <= index)
-        sched_yield();
-    return pids[index];
-}
-
 /* The nursery starts the keeper first, as the store is known only with the welcome. */
 static pid_t keeper_of(const struct farm *farm)
 {
-    return child_of(child_of(farm->pid, 0), 0);
+    return farm_child(farm_child(farm->pid, 0), 0);
 }
 
 static pid_t spawner_of(const struct farm *farm)
 {
-    return child_of(child_of(farm->pid, 0), 1);
+    return farm_child(farm_child(farm->pid, 0), 1);
 }
 
 /* Forty jobs of every kind; all are to be recorded once. */
@@ -394,11 +367,10 @@ static void killed_agent_leaves_nothing_running_and_its_results_in_the_spool(voi
         sched_yield();
     } while (true);
     (void)add_wait(&farm, FOREVER);
-    worker = child_of(child_of(spawner_of(&farm), 0), 0);
+    worker = farm_child(farm_child(spawner_of(&farm), 0), 0);
     kill(farm.pid, SIGKILL);
     assert_int_equal(agent_end(&farm), -SIGKILL);
-    while (kill(worker, 0) == 0)
-        sched_yield();
+    farm_until_gone(worker);
     farm.fake->jobs[1].state = FAKE_DONE;
     farm.fake->deaf_to_results = false;
     agent_start(&farm);
@@ -426,14 +398,13 @@ static void spawner_and_keeper_that_die_are_started_again(void **state)
     until_beat_holds(&farm, 1);
     keeper = keeper_of(&farm);
     spawner = spawner_of(&farm);
-    (void)child_of(child_of(spawner, 0), 0);
+    (void)farm_child(farm_child(spawner, 0), 0);
     kill(spawner, SIGKILL);
     until(&farm, FAKE_DONE, 1);
     assert_int_equal(job->verdict, VERDICT_INFRA);
     assert_non_null(strstr(job->reason, "died"));
     kill(keeper, SIGKILL);
-    while (kill(keeper, 0) == 0)
-        sched_yield();
+    farm_until_gone(keeper);
     beats = farm.fake->beats;
     job = add_wait(&farm, FOREVER);
     until_beat_holds(&farm, 1);

@@ -4,11 +4,11 @@
 #include "storage/base/file.h"
 #include "tests/support/base_test.h"
 #include "tests/support/farm_guest.h"
+#include "tests/support/farm_process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,24 +212,6 @@ static void boot_makes_a_checkpoint_that_tests_start_from(void **state)
     farm_close(&farm);
 }
 
-/* The processes whose parent is `parent`. */
-static size_t children_of(pid_t parent, pid_t *out, size_t room)
-{
-    char path[64], text[4096] = "";
-    size_t count = 0;
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
-    file = fopen(path, "r");
-    assert_non_null(file);
-    if (fgets(text, sizeof text, file) != NULL)
-        for (char *rest, *at = strtok_r(text, " \n", &rest); at != NULL && count < room;
-             at = strtok_r(NULL, " \n", &rest))
-            out[count++] = (pid_t)strtol(at, NULL, 10);
-    fclose(file);
-    return count;
-}
-
 static void hundred_tests_share_one_template_and_do_not_see_each_other(void **state)
 {
     struct farm farm;
@@ -256,7 +238,7 @@ static void hundred_tests_share_one_template_and_do_not_see_each_other(void **st
         assert_int_equal(farm.outcome.verdict, VERDICT_PASS);
         assert_int_equal(farm.outcome.instructions, 5000);
     }
-    assert_int_equal(children_of(farm.pid, pids, 8), 1);
+    assert_int_equal(farm_children(farm.pid, pids, 8), 1);
     farm_close(&farm);
 }
 
@@ -271,7 +253,7 @@ static void templates_used_longest_ago_go_first(void **state)
     first = farm.guest.booted;
     spec = farm_spec_wait(&farm.guest, 100);
     assert_int_equal(run_spec(&farm, spec), VERDICT_PASS);
-    assert_int_equal(children_of(farm.pid, before, 8), 1);
+    assert_int_equal(farm_children(farm.pid, before, 8), 1);
     {
         struct hash boot = farm_spec_boot(&farm.guest, 70000);
         struct worker_order order = order_of(&farm, &boot);
@@ -288,7 +270,7 @@ static void templates_used_longest_ago_go_first(void **state)
     farm.guest.booted = first;
     assert_int_equal(run_spec(&farm, spec), VERDICT_PASS);
     assert_int_equal(run_spec(&farm, spec), VERDICT_PASS);
-    (void)children_of(farm.pid, after, 8);
+    (void)farm_children(farm.pid, after, 8);
     assert_int_not_equal(before[0], after[0]);
     farm_close(&farm);
 }
@@ -309,16 +291,6 @@ static void checkpoint_that_is_not_there_is_infra(void **state)
     farm_close(&farm);
 }
 
-/* Waits until the process has a child; a worker that runs for ever will be there. */
-static pid_t only_child_of(pid_t parent)
-{
-    pid_t pid = 0;
-
-    while (children_of(parent, &pid, 1) == 0)
-        sched_yield();
-    return pid;
-}
-
 static void worker_that_is_killed_is_infra_and_only_its_own(void **state)
 {
     struct farm farm;
@@ -331,7 +303,7 @@ static void worker_that_is_killed_is_infra_and_only_its_own(void **state)
     forever = farm_spec_wait(&farm.guest, FOREVER);
     order = order_of(&farm, &forever);
     job = job_start(&farm, &order);
-    kill(only_child_of(only_child_of(farm.pid)), SIGKILL);
+    kill(farm_child(farm_child(farm.pid, 0), 0), SIGKILL);
     assert_int_equal(job_end(&farm, &job), VERDICT_INFRA);
     assert_reason(&farm, "signal 9");
     assert_int_equal(run_spec(&farm, farm_spec_wait(&farm.guest, 100)), VERDICT_PASS);
@@ -351,13 +323,12 @@ static void template_that_dies_takes_its_own_jobs_and_is_started_again(void **st
     forever = farm_spec_wait(&farm.guest, FOREVER);
     order = order_of(&farm, &forever);
     job = job_start(&farm, &order);
-    template = only_child_of(farm.pid);
-    worker = only_child_of(template);
+    template = farm_child(farm.pid, 0);
+    worker = farm_child(template, 0);
     kill(template, SIGKILL);
     assert_int_equal(job_end(&farm, &job), VERDICT_INFRA);
     assert_reason(&farm, "thawed machine died");
-    while (kill(worker, 0) == 0)
-        sched_yield();
+    farm_until_gone(worker);
     assert_int_equal(run_spec(&farm, farm_spec_wait(&farm.guest, 100)), VERDICT_PASS);
     farm_close(&farm);
 }
@@ -413,12 +384,11 @@ static void nothing_outlives_the_spawner(void **state)
     forever = farm_spec_wait(&farm.guest, FOREVER);
     order = order_of(&farm, &forever);
     job = job_start(&farm, &order);
-    worker = only_child_of(only_child_of(farm.pid));
+    worker = farm_child(farm_child(farm.pid, 0), 0);
     kill(farm.pid, SIGKILL);
     read_all(job.fd, &farm.written); /* the end of the pipe: no writer is left */
     assert_int_equal(farm.written.size, 0);
-    while (kill(worker, 0) == 0)
-        sched_yield();
+    farm_until_gone(worker);
     farm_close(&farm);
 }
 
