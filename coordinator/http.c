@@ -8,10 +8,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PEM_BYTES_MAX  (1u << 20)
 #define DAEMON_OPTIONS 16
+#define CLOSE_SECONDS  2 /* for the last answers */
 /* TLS 1.2 and later, forward secrecy only. */
 #define TLS_PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:%SERVER_PRECEDENCE"
 
@@ -67,6 +69,7 @@ static struct http *http_new(const struct http_options *options)
     for (size_t i = 0; i < options->table_count; i++)
         http->tables[i] = options->tables[i];
     CHECK(pthread_mutex_init(&http->lock, NULL) == 0);
+    CHECK(pthread_cond_init(&http->quiet, NULL) == 0);
     if (options->socket_path != NULL)
         http->socket_path = mem_text(options->socket_path);
     return http;
@@ -74,6 +77,7 @@ static struct http *http_new(const struct http_options *options)
 
 static void http_free(struct http *http)
 {
+    pthread_cond_destroy(&http->quiet);
     pthread_mutex_destroy(&http->lock);
     mem_free(http->socket_path);
     mem_free(http->tables);
@@ -204,12 +208,27 @@ void http_stop_accepting(struct http *http)
         (void)unlink(http->socket_path);
 }
 
+/* Answers that are ready get some time to leave; a peer that does not read gets no more. */
+static void await_quiet(struct http *http)
+{
+    struct timespec end;
+
+    CHECK(clock_gettime(CLOCK_REALTIME, &end) == 0);
+    end.tv_sec += CLOSE_SECONDS;
+    pthread_mutex_lock(&http->lock);
+    while (http->exchange_count != 0 &&
+           pthread_cond_timedwait(&http->quiet, &http->lock, &end) == 0)
+        ;
+    pthread_mutex_unlock(&http->lock);
+}
+
 void http_close(struct http *http)
 {
     if (http == NULL)
         return;
     http_stop_accepting(http);
     http_streams_close(http);
+    await_quiet(http);
     MHD_stop_daemon(http->daemon);
     CHECK(http->streams == NULL && http->connections == NULL);
     http_free(http);
@@ -250,6 +269,9 @@ static struct http_exchange *exchange_of(struct http *http, struct MHD_Connectio
     CHECK(exchange->connection != NULL);
     exchange->path = mem_text(url);
     exchange->role = UINT32_MAX;
+    pthread_mutex_lock(&http->lock);
+    http->exchange_count++;
+    pthread_mutex_unlock(&http->lock);
     return exchange;
 }
 
@@ -280,6 +302,10 @@ static void completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     buf_release(&exchange->body);
     mem_free(exchange->path);
     mem_free(exchange);
+    pthread_mutex_lock(&http->lock);
+    if (--http->exchange_count == 0)
+        pthread_cond_broadcast(&http->quiet);
+    pthread_mutex_unlock(&http->lock);
 }
 
 /* The answer, once there is one. A body that is on its way is swallowed first, or the connection is

@@ -66,6 +66,8 @@ struct http {
     struct http_connection *connections;
     struct http_stream *streams;
     size_t stream_count;
+    size_t exchange_count; /* requests that are not completed */
+    pthread_cond_t quiet;  /* that number has become 0 */
     bool is_closing;
     atomic_ullong body_memory; /* reserved by bodies */
     atomic_ullong figure_connections, figure_accepted, figure_requests, figure_refused;
