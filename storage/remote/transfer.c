@@ -10,6 +10,7 @@
 
 #define ERROR_TEXT_MAX 2048u
 #define NS_PER_MS      UINT64_C(1000000)
+#define QUIET_MS       1000u
 
 void transfer_release(struct transfer *transfer)
 {
@@ -288,30 +289,41 @@ static bool finish(struct transfer *transfer, CURLcode code, uint64_t now_ns, st
     return true;
 }
 
-/* Starts what may start. Returns how long to wait for the next that may, in ms; *left is 0 when all
- * are done. */
-static int start_some(struct transfer *transfers, size_t count, uint64_t now_ns, size_t *left)
+/* Starts what may start; false when all are done. */
+static bool start_some(struct transfer *transfers, size_t count, uint64_t now_ns)
 {
-    size_t running = 0;
-    int wait_ms = 1000;
+    size_t running = 0, left = 0;
 
-    *left = 0;
     for (size_t i = 0; i < count; i++) {
         running += transfers[i].is_running;
-        *left += !transfers[i].is_done;
+        left += !transfers[i].is_done;
     }
     for (size_t i = 0; i < count && running < REMOTE_PARALLEL; i++) {
         struct transfer *transfer = &transfers[i];
-        if (transfer->is_done || transfer->is_running)
+        if (transfer->is_done || transfer->is_running || transfer->not_before_ns > now_ns)
             continue;
-        if (transfer->not_before_ns <= now_ns) {
-            start(transfer);
-            running++;
-        } else if ((transfer->not_before_ns - now_ns) / NS_PER_MS < (uint64_t)wait_ms) {
-            wait_ms = (int)((transfer->not_before_ns - now_ns) / NS_PER_MS) + 1;
-        }
+        start(transfer);
+        running++;
     }
-    return wait_ms;
+    return left != 0;
+}
+
+/* How long nothing need be done unless something comes: 0 if all are done, else until the next try.
+ * What waits for its turn waits for one that runs. */
+static int quiet_ms(const struct transfer *transfers, size_t count, uint64_t now_ns)
+{
+    uint64_t ms = QUIET_MS;
+    size_t left = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct transfer *transfer = &transfers[i];
+        uint64_t wait_ns = transfer->not_before_ns > now_ns ? transfer->not_before_ns - now_ns : 0;
+        left += !transfer->is_done;
+        if (!transfer->is_done && !transfer->is_running && wait_ns / NS_PER_MS + 1 < ms &&
+            wait_ns != 0)
+            ms = wait_ns / NS_PER_MS + 1;
+    }
+    return left == 0 ? 0 : (int)ms;
 }
 
 static bool finish_some(struct remote *remote, struct err *err)
@@ -336,18 +348,14 @@ bool transfers_run(struct remote *remote, struct transfer *transfers, size_t cou
 {
     bool ok = true;
 
-    for (;;) {
+    while (ok && start_some(transfers, count, clock_monotonic_ns(&clock_host))) {
         int running, ready;
-        size_t left;
-        int wait_ms = start_some(transfers, count, clock_monotonic_ns(&clock_host), &left);
-        if (left == 0)
-            return true;
         if (curl_multi_perform(remote->multi, &running) != CURLM_OK)
             return err_set(err, ERR_IO, "libcurl cannot go on with %s", remote->url);
         ok = finish_some(remote, err);
-        if (!ok)
-            break;
-        curl_multi_poll(remote->multi, NULL, 0, wait_ms, &ready);
+        if (ok)
+            curl_multi_poll(remote->multi, NULL, 0,
+                            quiet_ms(transfers, count, clock_monotonic_ns(&clock_host)), &ready);
     }
     for (size_t i = 0; i < count; i++) {
         if (!transfers[i].is_running)
