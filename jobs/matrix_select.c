@@ -62,8 +62,13 @@ bool matrix_select(struct matrix_work *work, const char *const *selectors, size_
     choose_needed(work, sorted, pending, pending_count);
     mem_free(pending);
     mem_free(sorted);
-    return pending_count > 0 ||
-           err_set(work->err, ERR_USAGE, "%s: no test is selected", file->path);
+    if (pending_count > 0)
+        return true;
+    if (count == 0)
+        return err_set(work->err, ERR_USAGE, "%s: there is no test in it", file->path);
+    return err_set(work->err, ERR_USAGE,
+                   "%s: no test is selected by \"%s\"%s; `thaw jobs expand` lists their names",
+                   file->path, selectors[0], count > 1 ? " or what follows" : "");
 }
 
 /* The entries' indices after those not chosen are left out. */
