@@ -15,7 +15,15 @@ const struct command commands[] = {
     {"attrs", "the reference of all schemas and their attributes", command_attrs},
     {"export", "write a checkpoint as one .thaw file", command_export},
     {"import", "read a .thaw file into the store", command_import},
+    {"farm", "run a job file: coordinator and agents in one command", command_farm},
     {"jobs", "check a job file, and show what it would run", command_farm},
+    {"coordinator", "the service that keeps a farm's queue", command_farm},
+    {"agent", "the service that runs a coordinator's jobs", command_farm},
+    {"submit", "hand a job file to a coordinator", command_farm},
+    {"watch", "follow a run as it goes", command_farm},
+    {"results", "what came of a run, and how it differs from another", command_farm},
+    {"cancel", "stop a run, or hold it", command_farm},
+    {"agents", "list a coordinator's agents, invite new ones", command_farm},
     {"completion", "print the shell completion script", command_completion},
 };
 const size_t command_count = sizeof commands / sizeof commands[0];

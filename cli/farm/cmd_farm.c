@@ -139,6 +139,7 @@ static bool run(const struct farm_input *input, const struct common *common, str
     const struct local_farm_options options = {input->state, (size_t)input->agents, &interrupted};
     struct keeping keeping = {0};
     const struct watch_hook hook = {look_after, &keeping};
+    struct err why = ERR_INIT;
     struct remote *remote;
     bool ok;
 
@@ -148,6 +149,8 @@ static bool run(const struct farm_input *input, const struct common *common, str
     ok = submit(input, store, remote, &keeping.run, err) &&
          watch_follow(remote, keeping.run, &hook, err) &&
          report(input, remote, keeping.run, common->json, status, err);
+    if (!ok && !local_farm_look_after(keeping.farm, &why))
+        *err = why; /* what went wrong first */
     local_farm_stop(keeping.farm);
     return ok;
 }

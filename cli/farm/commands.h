@@ -6,6 +6,7 @@
 #include "cli/farm/submission.h"
 
 int command_jobs(int argc, char **argv);
+int command_coordinator(int argc, char **argv);
 int command_agent(int argc, char **argv);
 int command_farm(int argc, char **argv);
 int command_submit(int argc, char **argv);

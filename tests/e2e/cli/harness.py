@@ -17,7 +17,8 @@ SUITES = HERE.parent / "suites"
 BUILD = HERE.parents[2] / "build" / "release"
 THAW = os.environ.setdefault("THAW", str(BUILD / "thaw"))
 GUESTS = pathlib.Path(os.environ.setdefault("THAW_GUESTS", str(BUILD / "guests")))
-COMMANDS = ("boot run shell ls show diff tag rm gc fsck attrs export import jobs "
+COMMANDS = ("boot run shell ls show diff tag rm gc fsck attrs export import farm jobs "
+            "coordinator agent submit watch results cancel agents "
             "completion").split()
 
 PASS, FAIL, USAGE, INFRA, TIMEOUT = range(5)
