@@ -84,17 +84,6 @@ static bool submit(const struct farm_input *input, struct store *store, struct r
     return ok;
 }
 
-/* "… and booting for each would have taken 12.3 s more". */
-static void print_saving(const struct run_results *results)
-{
-    double ms = json_number_value(json_object_get(results->json, "boot_ms_saved"));
-
-    if (ms > 0)
-        printf("%zu tests in %s; booting for each would have taken %s more\n",
-               results->suite.test_count, report_duration(results->suite.wall_ns).text,
-               report_duration((uint64_t)(ms * 1e6)).text);
-}
-
 static bool report(const struct farm_input *input, struct remote *remote, uint64_t run, bool json,
                    int *status, struct err *err)
 {
@@ -104,11 +93,8 @@ static bool report(const struct farm_input *input, struct remote *remote, uint64
     if (!run_results_fetch(remote, run, &results, err))
         return false;
     ok = report_files_write(&input->files, &results, remote, err);
-    if (ok && !report_files_take_stdout(&input->files)) {
+    if (ok && !report_files_take_stdout(&input->files))
         ok = watch_print(&results, json, err);
-        if (ok && !json)
-            print_saving(&results);
-    }
     *status = verdict_exit_status(watch_verdict(&results));
     run_results_release(&results);
     return ok;
