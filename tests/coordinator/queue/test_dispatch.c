@@ -57,7 +57,7 @@ QUEUE_FARM_TEST(memory_that_a_job_asks_for_is_a_requirement)
 QUEUE_FARM_TEST(higher_priority_goes_first_and_equals_share)
 {
     struct queue_job_request jobs[8];
-    char names[8][8];
+    char names[8][16];
     struct queue_run_request request = {
         .name = "run", .submitter = "t", .priority = 50, .jobs = jobs, .job_count = 8};
     struct queue_farm_agent agent = queue_farm_agent(farm, 1);
@@ -140,7 +140,7 @@ QUEUE_FARM_TEST(longest_goes_first_by_what_is_known_of_the_past)
 QUEUE_FARM_TEST(short_jobs_are_bundled_and_the_last_ones_are_shared)
 {
     struct queue_job_request jobs[40];
-    char names[40][8];
+    char names[40][16];
     struct queue_grants grants;
     struct queue_farm_agent one = queue_farm_agent(farm, 1);
 
