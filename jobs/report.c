@@ -194,6 +194,9 @@ static bool summary(const struct suite_result *suite, struct buf *out, struct er
                     suite_quarantined(suite, NULL) < suite->test_count ? ", " : "",
                     suite_quarantined(suite, NULL), failed))
         return false;
+    if (suite_cached(suite) > 0 &&
+        !buf_format(out, err, " (%zu known from earlier runs)", suite_cached(suite)))
+        return false;
     if (!buf_format(out, err, "; %s", report_duration(suite->wall_ns).text))
         return false;
     if (suite_boot_saved_ns(suite) > 0 &&

@@ -9,6 +9,15 @@ size_t suite_count(const struct suite_result *suite, enum verdict verdict)
     return count;
 }
 
+size_t suite_cached(const struct suite_result *suite)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < suite->test_count; i++)
+        count += suite->tests[i].cached;
+    return count;
+}
+
 size_t suite_quarantined(const struct suite_result *suite, size_t *failed)
 {
     size_t count = 0, bad = 0;

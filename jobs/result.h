@@ -58,6 +58,8 @@ struct suite_result {
 
 /* How many tests have this verdict; those in quarantine are not among them. */
 size_t suite_count(const struct suite_result *suite, enum verdict verdict);
+/* How many were not run, but known from an earlier run. */
+size_t suite_cached(const struct suite_result *suite);
 /* How many tests are in quarantine; `failed` (may be NULL) of them neither passed nor were skipped.
  */
 size_t suite_quarantined(const struct suite_result *suite, size_t *failed);

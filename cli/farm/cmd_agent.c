@@ -168,6 +168,8 @@ static bool run(struct agent_input *input, const struct invitation *invitation, 
     input->options.coordinator = invitation->key;
     input->options.enrol_token = invitation->token;
     input->options.tags = input->tag_list;
+    if (input->options.name == NULL)
+        input->options.name = invitation->name;
     if (!input->shared && invitation->coordinator != NULL) {
         ok = make_address(input, invitation, &address, err);
         input->options.address = &address.options;
@@ -185,7 +187,7 @@ int command_agent(int argc, char **argv)
     static const struct argp_option options[] = {
         {"state", KEY_STATE, "FOLDER", 0, "the agent's keys, and results not yet delivered", 0},
         {"enrol", KEY_ENROL, "FILE", 0, "the invitation to join a farm with, the first time", 0},
-        {"name", KEY_NAME, "NAME", 0, "what people call the agent (default: the host's name)", 0},
+        {"name", KEY_NAME, "NAME", 0, "what people call the agent (default: the invitation's)", 0},
         {"slots", KEY_SLOTS, "N", 0, "jobs at a time (default: one for each processor)", 0},
         {"tags", KEY_TAGS, "A,B", 0, "what jobs may ask for; the architecture is one anyway", 0},
         {"max-memory", KEY_MEMORY, "BYTES", 0, "of one job, its machine included", 0},

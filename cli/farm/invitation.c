@@ -20,6 +20,7 @@ static bool read_texts(struct invitation *out, struct err *err)
 {
     const char *key = text_of(out->json, "coordinator_key");
 
+    out->name = text_of(out->json, "name");
     out->token = text_of(out->json, "token");
     out->dial = json_string_value(json_array_get(json_object_get(out->json, "agents"), 0));
     out->coordinator = text_of(out->json, "coordinator");

@@ -2,9 +2,9 @@
  * secrets). `thaw agents --invite` makes it, `thaw agent --enrol` reads it; the agent keeps a copy
  * beside its keys.
  *
- * "token" enrols one agent, once; "coordinator_key" is the coordinator's public key; "agents" are
- * the gateway's addresses; "coordinator" is the API's address, "store_token" what opens the store
- * there, "ca" the certificates to trust (PEM). */
+ * "name" is the agent's, if it has no other; "token" enrols it, once; "coordinator_key" is the
+ * coordinator's public key; "agents" are the gateway's addresses; "coordinator" is the API's
+ * address, "store_token" what opens the store there, "ca" the certificates to trust (PEM). */
 #ifndef THAW_CLI_FARM_INVITATION_H
 #define THAW_CLI_FARM_INVITATION_H
 
@@ -14,6 +14,7 @@
 #define INVITATION_BYTES_MAX (1u << 20)
 
 struct invitation {
+    const char *name;        /* what the agent was invited as, or NULL */
     const char *token;       /* NULL: none */
     const char *dial;        /* the first of the gateway's addresses */
     const char *coordinator; /* NULL: the store is shared */

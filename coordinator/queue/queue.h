@@ -424,6 +424,7 @@ bool queue_attempt_get(struct queue *queue, uint64_t lease, queue_attempt_callba
                        void *context, struct err *err);
 bool queue_artifacts_each(struct queue *queue, uint64_t lease, queue_artifact_callback *each,
                           void *context, struct err *err);
+/* By name. */
 bool queue_agents_each(struct queue *queue, queue_agent_callback *each, void *context,
                        struct err *err);
 
