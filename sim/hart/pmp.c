@@ -103,7 +103,8 @@ bool pmp_allows(const struct hart *hart, uint64_t physical, uint64_t size, enum 
         if (match_of(state->pmpcfg[i]) == MATCH_OFF)
             continue;
         range_of(state, i, &low, &high);
-        if (last < low || first >= high)
+        /* An empty TOR range matches nothing, not even an access across it (II 3.7.1.2). */
+        if (low >= high || last < low || first >= high)
             continue;
         /* The lowest entry that matches any byte decides, and must match all (II 3.7.1.3). */
         if (first < low || last >= high)

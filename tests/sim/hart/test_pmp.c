@@ -120,6 +120,22 @@ static void tor_covers_from_the_address_before_to_its_own(void **state)
     assert_false(s_reads(AT + 0x40, 1));
 }
 
+/* II 3.7.1.2: pmpaddr[i-1] >= pmpaddr[i] matches no address, so not the bytes beside it either. */
+static void an_empty_tor_range_matches_nothing(void **state)
+{
+    (void)state;
+    entry(0, AT + 0x20, 0);
+    entry(1, AT + 0x20, TOR);
+    entry(2, napot(AT, 4096), NAPOT | R | W);
+    assert_true(s_reads(AT + 0x1c, 8));
+    assert_true(s_reads(AT + 0x20, 8));
+    entry(1, AT + 0x10, TOR); /* upside down */
+    assert_true(s_reads(AT + 0x0c, 8));
+    assert_true(s_reads(AT, 4096));
+    entry(0, 0, TOR | L); /* entry 0 up to address 0: M is not bound */
+    assert_true(allows(0, 8, ACCESS_LOAD, PRIVILEGE_M));
+}
+
 /* II 3.7.1.3: the lowest-numbered matching entry decides, whatever the others say. */
 static void the_lowest_matching_entry_decides(void **state)
 {
@@ -305,6 +321,7 @@ int main(void)
         TEST(na4_covers_four_bytes),
         TEST(napot_covers_its_power_of_two),
         TEST(tor_covers_from_the_address_before_to_its_own),
+        TEST(an_empty_tor_range_matches_nothing),
         TEST(the_lowest_matching_entry_decides),
         TEST(an_access_across_an_edge_fails_even_in_machine_mode),
         TEST(each_permission_stands_alone),
