@@ -301,7 +301,7 @@ static void write_menvcfg(struct hart *hart, uint64_t value)
     if (hart->config->svadu)
         mask |= ENV_ADUE;
     hart->state->menvcfg = env_value(hart->state->menvcfg, value, mask);
-    hart->changed |= HART_CHANGED_PROTECTION;
+    hart->changed |= HART_CHANGED_PROTECTION | HART_CHANGED_INTERRUPTS; /* STCE: whose STIP is */
     timing_changed(hart);
 }
 

@@ -8,7 +8,13 @@ static const int interrupt_order[] = {HART_LINE_MEI, HART_LINE_MSI, HART_LINE_MT
 
 uint64_t hart_pending(const struct hart *hart)
 {
-    return hart->state->mip_software | hart->state->mip_lines;
+    const struct hart_state *state = hart->state;
+    uint64_t software = state->mip_software;
+
+    /* With Sstc on, STIP is stimecmp's alone (II 3.1.9): what software set before is not seen. */
+    if ((state->menvcfg & ENV_STCE) != 0)
+        software &= ~LINE_BIT(HART_LINE_STI);
+    return software | state->mip_lines;
 }
 
 /* Enters the handler of `cause` in M or S mode; II 3.1.6.1, 3.1.7, 3.1.14. */

@@ -398,6 +398,25 @@ static void stip_follows_time(void **state)
     assert_int_equal(get(CSR_MIP), 0);
 }
 
+/* Sstc 2.1, II 3.1.9: with STCE, STIP is stimecmp's alone: what software set before is not seen. */
+static void stce_hides_the_stip_that_software_set(void **state)
+{
+    (void)state;
+    put(CSR_MIE, BIT(5));
+    assert_int_equal(put(CSR_MIP, BIT(5)), BIT(5));
+    assert_int_equal(hart_interrupt_ready(rig.hart), -1);
+    hart->mstatus = STATUS_MIE;
+    assert_int_equal(hart_interrupt_ready(rig.hart), 5);
+    rig.hart->changed = 0;
+    put(CSR_MENVCFG, ENV_STCE); /* stimecmp is far away */
+    assert_int_equal(get(CSR_MIP), 0);
+    assert_int_equal(hart_interrupt_ready(rig.hart), -1);
+    rig.hart->changed = 0;
+    put(CSR_MENVCFG, 0); /* it comes back: the engine must look */
+    assert_int_equal(hart_interrupt_ready(rig.hart), 5);
+    assert_true((rig.hart->changed & HART_CHANGED_INTERRUPTS) != 0);
+}
+
 /* II 3.1.18, 12.1.10 and Zicbom, Zicboz: M always, S by menvcfg, U by both. */
 static void cache_operations_are_open_as_the_environment_says(void **state)
 {
@@ -483,6 +502,7 @@ int main(void)
         TEST(inhibited_counters_stand_still),
         TEST(stimecmp_is_open_with_stce_and_tm),
         TEST(stip_follows_time),
+        TEST(stce_hides_the_stip_that_software_set),
         TEST(cache_operations_are_open_as_the_environment_says),
         TEST(floating_point_state_needs_fs),
         TEST(adue_is_there_with_svadu_only),
