@@ -482,6 +482,35 @@ static void adue_is_there_with_svadu_only(void **state)
     rig.hart->config = rig.hart->object->config;
 }
 
+/* hart.h, enum hart_changed: the engine must hear of each write that may matter to it. */
+static void writes_tell_the_engine_what_changed(void **state)
+{
+    static const struct {
+        uint32_t number, changed;
+    } rows[] = {
+        {CSR_MSTATUS, HART_CHANGED_INTERRUPTS | HART_CHANGED_TRANSLATION},
+        {CSR_SSTATUS, HART_CHANGED_INTERRUPTS | HART_CHANGED_TRANSLATION},
+        {CSR_MIE, HART_CHANGED_INTERRUPTS},
+        {CSR_SIE, HART_CHANGED_INTERRUPTS},
+        {CSR_MIP, HART_CHANGED_INTERRUPTS},
+        {CSR_SIP, HART_CHANGED_INTERRUPTS},
+        {CSR_MIDELEG, HART_CHANGED_INTERRUPTS},
+        {CSR_SATP, HART_CHANGED_TRANSLATION},
+        {CSR_MENVCFG, HART_CHANGED_PROTECTION | HART_CHANGED_TIMING},
+        {CSR_STIMECMP, HART_CHANGED_TIMING},
+        {CSR_PMPCFG0, HART_CHANGED_PROTECTION},
+        {CSR_PMPADDR0, HART_CHANGED_PROTECTION},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        rig.hart->changed = 0;
+        assert_true(csr_write(rig.hart, rows[i].number, 0));
+        if ((rig.hart->changed & rows[i].changed) != rows[i].changed)
+            fail_msg("CSR %x: %x", rows[i].number, rig.hart->changed);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_rig, close_rig)
 
 int main(void)
@@ -506,6 +535,7 @@ int main(void)
         TEST(cache_operations_are_open_as_the_environment_says),
         TEST(floating_point_state_needs_fs),
         TEST(adue_is_there_with_svadu_only),
+        TEST(writes_tell_the_engine_what_changed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
