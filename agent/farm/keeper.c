@@ -1,6 +1,7 @@
 #include "agent/farm/keeper.h"
 
 #include "agent/farm/child.h"
+#include "agent/farm/keeper_core.h"
 #include "storage/base/log.h"
 
 #include <errno.h>
@@ -10,23 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_POLL_MS 50                    /* a line without a descriptor is asked so often */
-#define SILENCE_NS   UINT64_C(20000000000) /* an agent that says nothing for so long is stuck */
+#define LINE_POLL_MS 50 /* a line without a descriptor is asked so often */
 
 struct keeper {
     const struct keeper_options *options;
     int channel;
     struct line line;
     struct message *request, *answer;
-    uint64_t leases[MESSAGE_LEASES_MAX];
-    uint32_t lease_count;
-    uint32_t beat_ms; /* 0: not yet */
-    uint32_t slots_busy;
-    uint64_t next_ns;  /* of the next beat */
-    uint64_t heard_ns; /* from the agent */
-    uint64_t sequence;
-    bool waiting;  /* for an answer */
-    bool draining; /* by the last answer */
+    struct keeper_core core;
+    bool waiting; /* for an answer */
 };
 
 static uint64_t now_ns(void)
@@ -55,31 +48,14 @@ bool keeper_hear(int channel, struct keeper_event *out, struct err *err)
            err_set(err, ERR_INVALID, "%zu bytes on the keeper's channel", message.size);
 }
 
-static void say(struct keeper *keeper, enum keeper_news what, uint64_t value)
+static void say(void *context, enum keeper_news what, uint64_t value)
 {
+    struct keeper *keeper = context;
     struct keeper_event event = {.what = (uint32_t)what, .value = value};
     struct err ignored = ERR_INIT;
 
     (void)channel_send(keeper->channel, (struct span){(const uint8_t *)&event, sizeof event}, -1,
                        &ignored);
-}
-
-static void hold(struct keeper *keeper, uint64_t lease)
-{
-    for (uint32_t i = 0; i < keeper->lease_count; i++)
-        if (keeper->leases[i] == lease)
-            return;
-    if (keeper->lease_count < MESSAGE_LEASES_MAX)
-        keeper->leases[keeper->lease_count++] = lease;
-}
-
-static void drop(struct keeper *keeper, uint64_t lease)
-{
-    for (uint32_t i = 0; i < keeper->lease_count; i++)
-        if (keeper->leases[i] == lease) {
-            keeper->leases[i] = keeper->leases[--keeper->lease_count];
-            return;
-        }
 }
 
 static bool obey(struct keeper *keeper)
@@ -89,25 +65,7 @@ static bool obey(struct keeper *keeper)
 
     if (!keeper_hear(keeper->channel, &told, &err))
         return false;
-    keeper->heard_ns = now_ns();
-    switch (told.what) {
-    case KEEPER_BEGIN:
-        if (keeper->beat_ms == 0)
-            keeper->next_ns = now_ns();
-        keeper->beat_ms = told.value != 0 ? (uint32_t)told.value : KEEPER_BEAT_MS;
-        break;
-    case KEEPER_HOLD:
-        hold(keeper, told.value);
-        break;
-    case KEEPER_DROP:
-        drop(keeper, told.value);
-        break;
-    case KEEPER_BUSY:
-        keeper->slots_busy = (uint32_t)told.value;
-        break;
-    default:
-        break;
-    }
+    keeper_core_obey(&keeper->core, &told, now_ns());
     return true;
 }
 
@@ -122,58 +80,17 @@ static uint32_t host_load(void)
     return (uint32_t)(average * 1000 / (double)cores);
 }
 
-/* ± 10 %, so that agents started together do not beat together. */
-static uint64_t beat_ns(const struct keeper *keeper)
-{
-    uint64_t ns = keeper->beat_ms * UINT64_C(1000000);
-
-    return ns - ns / 10 + seal_random() % (ns / 5 + 1);
-}
-
 static void beat(struct keeper *keeper)
 {
-    struct message_beat *beat = &keeper->request->u.beat;
     struct err err = ERR_INIT;
 
-    keeper->next_ns = now_ns() + beat_ns(keeper);
-    if (now_ns() > keeper->heard_ns + SILENCE_NS)
-        return; /* its leases are better given to others */
-    message_init(keeper->request, MESSAGE_BEAT);
-    beat->incarnation = keeper->options->incarnation;
-    beat->sequence = ++keeper->sequence;
-    memcpy(beat->leases, keeper->leases, keeper->lease_count * sizeof keeper->leases[0]);
-    beat->lease_count = keeper->lease_count;
-    beat->load = host_load();
-    beat->slots_busy = keeper->slots_busy;
+    if (!keeper_core_beat(&keeper->core, now_ns(), seal_random(), keeper->request))
+        return;
+    keeper->request->u.beat.load = host_load();
     keeper->waiting = keeper->line.operations->send(keeper->line.context, keeper->request,
-                                                    2 * keeper->beat_ms, &err);
+                                                    2 * keeper->core.beat_ms, &err);
     if (!keeper->waiting)
         log_message(LOG_WARNING, "beat: %s", err.text);
-}
-
-static void take_answer(struct keeper *keeper)
-{
-    const struct message *answer = keeper->answer;
-    struct err err = ERR_INIT;
-
-    if (answer->kind == MESSAGE_REFUSED) {
-        (void)message_refused_err(answer, &err);
-        log_message(LOG_WARNING, "beat: %s", err.text);
-        say(keeper, KEEPER_STRANGER, 0);
-        keeper->beat_ms = 0; /* until the agent has said hello */
-        return;
-    }
-    if (answer->kind != MESSAGE_ACK)
-        return;
-    for (uint32_t i = 0; i < answer->u.ack.cancel_count; i++)
-        say(keeper, KEEPER_CANCEL, answer->u.ack.cancel[i]);
-    for (uint32_t i = 0; i < answer->u.ack.unknown_count; i++) {
-        drop(keeper, answer->u.ack.unknown[i]);
-        say(keeper, KEEPER_UNKNOWN, answer->u.ack.unknown[i]);
-    }
-    if (answer->u.ack.drain || keeper->draining)
-        say(keeper, KEEPER_DRAIN, answer->u.ack.drain ? 1 : 0);
-    keeper->draining = answer->u.ack.drain;
 }
 
 static void turn(struct keeper *keeper)
@@ -184,7 +101,7 @@ static void turn(struct keeper *keeper)
     case LINK_WAITING:
         return;
     case LINK_ANSWERED:
-        take_answer(keeper);
+        keeper_core_take(&keeper->core, keeper->answer, say, keeper);
         break;
     case LINK_FAILED:
         log_message(LOG_WARNING, "beat: %s", err.text);
@@ -197,7 +114,7 @@ static void turn(struct keeper *keeper)
 
 static int timeout_of(const struct keeper *keeper, int fd)
 {
-    uint64_t now = now_ns(), next = keeper->beat_ms != 0 ? keeper->next_ns : UINT64_MAX;
+    uint64_t now = now_ns(), next = keeper_core_due_ns(&keeper->core);
 
     if (keeper->waiting) {
         next = keeper->line.operations->deadline_ns(keeper->line.context);
@@ -220,7 +137,7 @@ static void serve(struct keeper *keeper)
             return;
         if (keeper->waiting)
             turn(keeper);
-        if (!keeper->waiting && keeper->beat_ms != 0 && now_ns() >= keeper->next_ns)
+        if (!keeper->waiting && now_ns() >= keeper_core_due_ns(&keeper->core))
             beat(keeper);
     }
 }
@@ -232,6 +149,7 @@ int keeper_run(const struct keeper_options *options, int channel)
     bool ok;
 
     keeper->options = options;
+    keeper->core.incarnation = options->incarnation;
     keeper->channel = channel;
     keeper->request = mem_alloc(sizeof *keeper->request);
     keeper->answer = mem_alloc(sizeof *keeper->answer);

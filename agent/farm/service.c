@@ -14,14 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define TICK_NS       UINT64_C(1000000000)
-#define LINE_POLL_NS  UINT64_C(20000000)    /* a line without a descriptor is asked so often */
-#define RESTART_NS    UINT64_C(1000000000)  /* before a process that died is started again */
-#define LAST_WORDS_NS UINT64_C(10000000000) /* when all has ended: for results to be delivered */
-#define REPLAY_NS     UINT64_C(30000000000) /* for results of an earlier start, before hello */
-#define FIXED_FDS     7
+#define LINE_POLL_NS UINT64_C(20000000)    /* a line without a descriptor is asked so often */
+#define REPLAY_NS    UINT64_C(30000000000) /* for results of an earlier start, before hello */
+#define FIXED_FDS    7
 
-enum { ROLE_SPAWNER, ROLE_KEEPER, ROLES };
 enum { FD_SIGNALS, FD_NURSERY, FD_SPAWNER, FD_KEEPER, FD_FETCHER, FD_PUSHER, FD_LINE };
 
 uint64_t agent_now_ns(void)
@@ -55,36 +51,6 @@ static int run_keeper(void *context, int channel)
     return keeper_run(context, channel);
 }
 
-static void start_spawner(struct agent *agent)
-{
-    struct err err = ERR_INIT;
-
-    if (agent->spawner >= 0 || agent->fetcher == NULL || agent_now_ns() < agent->spawner_at_ns)
-        return;
-    agent->spawner_at_ns = agent_now_ns() + RESTART_NS;
-    if (!nursery_start(agent->nursery, ROLE_SPAWNER, &agent->spawner, &err))
-        agent_fail(agent, &err);
-}
-
-/* A new keeper is told all that the old one knew. */
-static void start_keeper(struct agent *agent)
-{
-    struct err err = ERR_INIT;
-
-    if (agent->keeper >= 0 || agent_now_ns() < agent->keeper_at_ns)
-        return;
-    agent->keeper_at_ns = agent_now_ns() + RESTART_NS;
-    if (!nursery_start(agent->nursery, ROLE_KEEPER, &agent->keeper, &err)) {
-        agent_fail(agent, &err);
-        return;
-    }
-    for (size_t i = 0; i < agent->task_count; i++)
-        if (agent->tasks[i]->job.attempt != 0) /* not one of an earlier start */
-            (void)keeper_tell(agent->keeper, KEEPER_HOLD, agent->tasks[i]->job.lease, &err);
-    if (agent->beat_ms != 0)
-        (void)keeper_tell(agent->keeper, KEEPER_BEGIN, agent->beat_ms, &err);
-}
-
 bool agent_open_store(struct agent *agent, const char *store, struct err *err)
 {
     const struct remote_options *address = agent->options->address;
@@ -105,18 +71,8 @@ bool agent_open_store(struct agent *agent, const char *store, struct err *err)
 
 static void hear_signals(struct agent *agent)
 {
-    uint32_t drain_ms = agent->options->drain_ms != 0 ? agent->options->drain_ms : AGENT_DRAIN_MS;
-
     (void)child_signal_taken(agent->signals, 0);
-    if (agent->phase == AGENT_DRAINING) {
-        agent->stop_now = true;
-        return;
-    }
-    if (agent->phase > AGENT_DRAINING)
-        return;
-    agent->phase = AGENT_DRAINING;
-    agent->drain_until_ns = agent_now_ns() + drain_ms * UINT64_C(1000000);
-    task_release_waiting(agent);
+    phase_drain(agent);
 }
 
 static void hear_keeper(struct agent *agent)
@@ -130,23 +86,7 @@ static void hear_keeper(struct agent *agent)
         agent->keeper = -1;
         return;
     }
-    switch (event.what) {
-    case KEEPER_CANCEL:
-        task_cancel(agent, event.value);
-        break;
-    case KEEPER_UNKNOWN:
-        task_unknown(agent, event.value);
-        break;
-    case KEEPER_DRAIN:
-        agent->draining = event.value != 0;
-        break;
-    case KEEPER_STRANGER:
-        if (agent->phase == AGENT_SERVING)
-            agent->phase = AGENT_JOINING;
-        break;
-    default:
-        break;
-    }
+    phase_take_news(agent, &event);
 }
 
 static void hear_spawner(struct agent *agent)
@@ -234,38 +174,6 @@ static void hear(struct agent *agent, const struct pollfd *polled)
         hear_mover(agent, agent->pusher);
 }
 
-/* From replaying to joining, when all is delivered. From draining to leaving: when nothing runs,
- * and what is done is delivered or has had its time.
- */
-static void go_on(struct agent *agent)
-{
-    uint64_t now = agent_now_ns();
-
-    if (agent->phase == AGENT_REPLAYING && (agent->task_count == 0 || now >= agent->join_ns))
-        agent->phase = AGENT_JOINING;
-    if (agent->phase != AGENT_DRAINING)
-        return;
-    if (agent->stop_now || now >= agent->drain_until_ns)
-        task_release_running(agent);
-    if (agent->task_count == 0 || (task_count_of(agent, TASK_FETCHING, TASK_RUNNING) == 0 &&
-                                   now >= agent->drain_until_ns + LAST_WORDS_NS))
-        agent->phase = AGENT_LEAVING;
-}
-
-static void tick(struct agent *agent)
-{
-    struct err ignored = ERR_INIT;
-
-    if (agent_now_ns() < agent->tick_ns)
-        return;
-    agent->tick_ns = agent_now_ns() + TICK_NS;
-    task_try_again(agent);
-    start_keeper(agent);
-    if (agent->keeper >= 0) /* also the sign that this loop is alive */
-        (void)keeper_tell(agent->keeper, KEEPER_BUSY,
-                          task_count_of(agent, TASK_RUNNING, TASK_RUNNING), &ignored);
-}
-
 static void serve(struct agent *agent)
 {
     struct pollfd *polled = mem_array(FIXED_FDS + TASKS_MAX, sizeof *polled);
@@ -273,11 +181,7 @@ static void serve(struct agent *agent)
 
     while (!agent->failed && agent->phase != AGENT_GONE) {
         size_t count;
-        tick(agent);
-        start_spawner(agent);
-        task_start_ready(agent);
-        go_on(agent);
-        talk_next(agent);
+        phase_turn(agent);
         count = polled_of(agent, polled, tokens);
         if (poll(polled, count, timeout_of(agent, polled)) < 0)
             continue; /* interrupted: nothing is polled */
@@ -339,7 +243,7 @@ static void make_incarnation(struct message_id *out)
 }
 
 /* All that must be done before there is a thread or a socket of the farm. */
-static bool begin(struct agent *agent, struct nursery_role roles[ROLES], struct err *err)
+static bool begin(struct agent *agent, struct nursery_role roles[AGENT_ROLES], struct err *err)
 {
     static const int signals[] = {SIGTERM, SIGINT};
     char *folder = path_join(agent->options->state, "spool");
@@ -350,10 +254,10 @@ static bool begin(struct agent *agent, struct nursery_role roles[ROLES], struct 
     if (!ok)
         return false;
     make_incarnation(&agent->keeper_options.incarnation);
-    roles[ROLE_SPAWNER] = (struct nursery_role){"the spawner", run_spawner, agent->shared};
-    roles[ROLE_KEEPER] = (struct nursery_role){"the keeper", run_keeper, &agent->keeper_options};
+    roles[AGENT_SPAWNER] = (struct nursery_role){"the spawner", run_spawner, agent->shared};
+    roles[AGENT_KEEPER] = (struct nursery_role){"the keeper", run_keeper, &agent->keeper_options};
     return child_signals(signals, 2, &agent->signals, err) &&
-           nursery_open(roles, ROLES, &agent->nursery, err);
+           nursery_open(roles, AGENT_ROLES, &agent->nursery, err);
 }
 
 static void forget(struct move *move)
@@ -409,7 +313,7 @@ static struct agent *agent_new(const struct agent_options *options)
 bool agent_service_run(const struct agent_options *options, struct err *err)
 {
     struct agent *agent = agent_new(options);
-    struct nursery_role roles[ROLES];
+    struct nursery_role roles[AGENT_ROLES];
     struct identity identity;
     bool ok = true;
 

@@ -1,5 +1,7 @@
-/* service_internal.h — the parts of an agent: its loop (service.c), its jobs (service_tasks.c),
- * what it says to the coordinator (service_talk.c). */
+/* service_internal.h — the parts of an agent: its processes and what it waits for (service.c); what
+ * it decides: its phases (service_phase.c), its jobs (service_tasks.c), what it says to the
+ * coordinator (service_talk.c). What decides touches nothing of the host but through agent_now_ns,
+ * the line, the spool, the movers, and the channels to keeper and spawner. */
 #ifndef THAW_AGENT_FARM_SERVICE_INTERNAL_H
 #define THAW_AGENT_FARM_SERVICE_INTERNAL_H
 
@@ -108,6 +110,15 @@ uint64_t agent_now_ns(void);
 void agent_fail(struct agent *agent, const struct err *err);
 /* The store is known: movers, and what the spool holds. The spawner is started next. */
 bool agent_open_store(struct agent *agent, const char *store, struct err *err);
+
+/* ---- service_phase.c ---- */
+/* What the nursery starts. */
+enum agent_role { AGENT_SPAWNER, AGENT_KEEPER, AGENT_ROLES };
+/* At every turn of the loop, before waiting. */
+void phase_turn(struct agent *agent);
+/* A signal: claim no more, end what runs; the second: give that back as well. */
+void phase_drain(struct agent *agent);
+void phase_take_news(struct agent *agent, const struct keeper_event *event);
 
 /* ---- service_tasks.c ---- */
 void task_grant(struct agent *agent, const struct message_job *job);
