@@ -165,10 +165,10 @@ bool image_target_copy(const struct image_target *target, const struct image_fil
         uint64_t end = i;
         while (end < count && (end - i) * IMAGE_CHUNK_SIZE < COPY_MAX && !hash_is_zero(&nodes[end]))
             end++;
-        if (end != i &&
-            !target_put(target, i * IMAGE_CHUNK_SIZE,
-                        (struct span){data + i * IMAGE_CHUNK_SIZE, (end - i) * IMAGE_CHUNK_SIZE},
-                        err))
+        if (end != i && !target_put(target, i * IMAGE_CHUNK_SIZE,
+                                    (struct span){data + i * IMAGE_CHUNK_SIZE,
+                                                  (size_t)((end - i) * IMAGE_CHUNK_SIZE)},
+                                    err))
             return false;
         i = end != i ? end : i + 1;
     }

@@ -105,7 +105,7 @@ static struct ram *ram_of_region(struct board_memory *memory, const struct bus_r
                         .data = region->ram->data,
                         .flags = region->ram->page_flags,
                         .writable = region->writable};
-    ram->pages = calloc(ram->size / IMAGE_PAGE_SIZE + 1, sizeof ram->pages[0]);
+    ram->pages = calloc((size_t)(ram->size / IMAGE_PAGE_SIZE) + 1, sizeof ram->pages[0]);
     CHECK(ram->pages != NULL);
     memory->rams[memory->ram_count++] = ram;
     return ram;
@@ -339,7 +339,7 @@ static void bus_written(void *context, struct bus_region *region, uint64_t offse
     uint8_t bytes[8];
 
     store_le64(bytes, load_le64(ram->data + (offset & ~UINT64_C(7))));
-    memcpy(bytes + shift, old, size);
+    memcpy(bytes + shift, old, (size_t)size);
     word = load_le64(bytes);
     word_written(memory, ram, offset, size, word);
 }

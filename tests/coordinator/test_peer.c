@@ -284,7 +284,8 @@ static void garbage_is_counted_and_dropped(void **state)
         for (size_t i = 0; i < sizeof bytes; i++)
             bytes[i] = (uint8_t)base_random(&random);
         assert_false(farm_receive(
-            farm, "r", (struct span){bytes, base_random(&random) % sizeof bytes}, &request));
+            farm, "r", (struct span){bytes, (size_t)(base_random(&random) % sizeof bytes)},
+            &request));
     }
     sealed = farm_seal(agent, SEAL_WORK, span_of_text("x"));
     for (size_t size = 0; size < sealed.size; size++)

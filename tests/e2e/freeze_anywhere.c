@@ -151,7 +151,7 @@ static void choose_points(const struct options *options, struct point *points)
 
     for (uint64_t i = 0; i < options->points; i++)
         points[i].instructions = options->from + next_random(&seed) % width;
-    qsort(points, options->points, sizeof *points, compare_counts);
+    qsort(points, (size_t)options->points, sizeof *points, compare_counts);
     points[options->points].instructions = options->until;
 }
 

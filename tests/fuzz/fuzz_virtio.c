@@ -61,7 +61,7 @@ static uint64_t next(struct program *program, uint32_t bytes)
 
 static struct span next_span(struct program *program)
 {
-    size_t size = next(program, 1);
+    size_t size = (size_t)next(program, 1);
     struct span span = {program->at, size < program->left ? size : program->left};
 
     program->at += span.size;

@@ -152,7 +152,7 @@ static void small_file_system_fills_up_and_goes_on(void **state)
     if (mount("none", folder, "tmpfs", 0, "size=2m") != 0)
         skip();
     store = test_store_open(folder);
-    memset(fixture->image.nodes, 0, fixture->image.shape.total * HASH_SIZE);
+    memset(fixture->image.nodes, 0, (size_t)fixture->image.shape.total * HASH_SIZE);
     for (round = 0; ok && round < 100; round++) {
         for (uint32_t i = 3; i <= 40; i++)
             test_image_fill(&fixture->image, i, 1000 * round + i);
@@ -162,7 +162,7 @@ static void small_file_system_fills_up_and_goes_on(void **state)
     assert_int_equal(err.kind, ERR_NO_SPACE);
     assert_int_equal(test_findings(store, NULL), 0);
     assert_true(store_gc(store, false, &report, &err)); /* all but the tip */
-    memset(fixture->image.nodes, 0, fixture->image.shape.total * HASH_SIZE);
+    memset(fixture->image.nodes, 0, (size_t)fixture->image.shape.total * HASH_SIZE);
     id = test_freeze_ok(store, &fixture->image, round, "tip");
     assert_true(test_matches(store, &id, &fixture->image, &err));
     store_close(store);

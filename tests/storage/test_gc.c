@@ -67,7 +67,7 @@ static void remove_tag(struct fixture *fixture, const char *name)
 static void copy_image(struct test_image *out, const struct test_image *image)
 {
     test_image_init(out, image->shape.size);
-    memcpy(out->data, image->data, image->shape.size);
+    memcpy(out->data, image->data, (size_t)image->shape.size);
 }
 
 static void everything_tagged_is_kept(void **state)
@@ -155,7 +155,7 @@ static void half_dead_pack_is_written_anew(void **state)
     (void)test_freeze_ok(fixture->store, &fixture->image, 1, "first");
     for (uint32_t i = 3; i <= 40; i += 2)
         test_image_fill(&fixture->image, i, 5000 + i);
-    memset(fixture->image.nodes, 0, fixture->image.shape.total * HASH_SIZE); /* no deltas */
+    memset(fixture->image.nodes, 0, (size_t)fixture->image.shape.total * HASH_SIZE); /* no deltas */
     id = test_freeze_ok(fixture->store, &fixture->image, 2, "second");
     remove_tag(fixture, "first");
     report = collect(fixture, false);
@@ -178,7 +178,7 @@ static void pinned_checkpoint_stays(void **state)
     assert_int_equal(collect(fixture, false).checkpoints_kept, 1);
     assert_true(test_matches(fixture->store, &id, &fixture->image, &err));
     /* freezing the same state again must not put another file in the pinned one's place */
-    memset(fixture->image.nodes, 0, fixture->image.shape.total * HASH_SIZE);
+    memset(fixture->image.nodes, 0, (size_t)fixture->image.shape.total * HASH_SIZE);
     (void)test_freeze_ok(fixture->store, &fixture->image, 1, NULL);
     assert_int_equal(collect(fixture, false).checkpoints_kept, 1);
     store_unpin(pin);
@@ -226,7 +226,7 @@ static int pin_again_and_again(struct fixture *fixture)
         struct store_pin *pin;
         struct hash id;
         test_image_fill(&fixture->image, 3, 7000 + round);
-        memset(fixture->image.nodes, 0, fixture->image.shape.total * HASH_SIZE);
+        memset(fixture->image.nodes, 0, (size_t)fixture->image.shape.total * HASH_SIZE);
         id = test_freeze_ok(store, &fixture->image, round, NULL);
         if (!store_pin(store, &id, &pin, &err)) {
             if (err.kind != ERR_NOT_FOUND)
@@ -332,7 +332,7 @@ static void reader_survives_another_processs_gc(void **state)
     copy_image(&first, &fixture->image);
     assert_true(test_matches(reader, &id, &first, &err));
     test_image_fill(&fixture->image, 4, 4242);
-    memset(fixture->image.nodes, 0, fixture->image.shape.total * HASH_SIZE);
+    memset(fixture->image.nodes, 0, (size_t)fixture->image.shape.total * HASH_SIZE);
     (void)test_freeze_ok(fixture->store, &fixture->image, 2, "second");
     remove_tag(fixture, "first");
     id = test_freeze_ok(fixture->store, &fixture->image, 3, "third");
@@ -445,8 +445,8 @@ static void killed_gc_loses_nothing(void **state)
         assert_int_equal(test_findings(fixture->store, NULL), 0);
         assert_true(test_matches(fixture->store, &id, &kept, &err));
         (void)collect(fixture, false); /* else each round has more to do than the last */
-        memcpy(fixture->image.data, kept.data, kept.shape.size);
-        memset(fixture->image.nodes, 0, fixture->image.shape.total * HASH_SIZE);
+        memcpy(fixture->image.data, kept.data, (size_t)kept.shape.size);
+        memset(fixture->image.nodes, 0, (size_t)fixture->image.shape.total * HASH_SIZE);
     }
     assert_in_range(at, 8, 1000);
     (void)collect(fixture, false);

@@ -62,8 +62,9 @@ static int teardown(void **state)
 static bool is_same(const struct image_mapping *mapping, const struct test_image *image)
 {
     return mapping->size == image->shape.size &&
-           memcmp(mapping->data, image->data, mapping->size) == 0 &&
-           memcmp(mapping->nodes, image->nodes, image->shape.total * sizeof *image->nodes) == 0;
+           memcmp(mapping->data, image->data, (size_t)mapping->size) == 0 &&
+           memcmp(mapping->nodes, image->nodes,
+                  (size_t)image->shape.total * sizeof *image->nodes) == 0;
 }
 
 static struct image_cache_statistics statistics_of(struct fixture *fixture)
@@ -129,7 +130,7 @@ static void writes_stay_private(void **state)
 
     assert_true(image_cache_open(fixture->cache, &root, 4 * MIB, &first, &err));
     assert_true(image_cache_open(fixture->cache, &root, 4 * MIB, &second, &err));
-    memset(first.data, 0x5a, first.size);
+    memset(first.data, 0x5a, (size_t)first.size);
     assert_true(is_same(&second, &fixture->image));
     first.release(&first);
     second.release(&second);
@@ -159,7 +160,7 @@ static void image_of_zeros_needs_no_chunk(void **state)
     struct err err = ERR_INIT;
 
     assert_true(image_cache_open(fixture->cache, &root, 2 * MIB, &mapping, &err));
-    assert_true(bytes_are_zero(mapping.data, mapping.size));
+    assert_true(bytes_are_zero(mapping.data, (size_t)mapping.size));
     mapping.release(&mapping);
 }
 

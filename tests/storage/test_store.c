@@ -88,7 +88,7 @@ static void what_is_there_is_not_written_again(void **state)
     assert_true(hash_equal(&first, &second));
     assert_int_equal(pack_count(fixture), 1);
     reopen(fixture);
-    memset(again.nodes, 0, again.shape.total * sizeof *again.nodes);
+    memset(again.nodes, 0, (size_t)again.shape.total * sizeof *again.nodes);
     (void)test_freeze_ok(fixture->store, &again, 2, "third");
     assert_int_equal(pack_count(fixture), 1);
     test_image_release(&again);
@@ -180,12 +180,12 @@ static void full_copy_goes_before_a_delta(void **state)
         char *folder = test_folder_make();
         struct store *other = test_store_open(folder);
         struct hash id;
-        memset(image.nodes, 0, image.shape.total * HASH_SIZE);
+        memset(image.nodes, 0, (size_t)image.shape.total * HASH_SIZE);
         test_image_fill(&image, 0, 50 + i);
         (void)test_freeze_ok(fixture->store, &image, i, NULL);
         image.data[1] ^= 1;
         (void)test_freeze_ok(fixture->store, &image, i, NULL); /* a delta here */
-        memset(image.nodes, 0, image.shape.total * HASH_SIZE);
+        memset(image.nodes, 0, (size_t)image.shape.total * HASH_SIZE);
         (void)test_freeze_ok(other, &image, i, NULL); /* full there */
         image.data[2] ^= 1;
         id = test_freeze_ok(other, &image, i, NULL); /* a delta of the full one */

@@ -63,7 +63,7 @@ static void pair_move(struct pair *pair, int from, uint64_t *random)
     ssize_t got;
 
     if (most > pair->left)
-        most = pair->left;
+        most = (size_t)pair->left;
     got = recv(pair->fds[from], bytes, most, 0);
     if (got <= 0 || send(pair->fds[1 - from], bytes, (size_t)got, MSG_NOSIGNAL) != got) {
         pair_close(pair);

@@ -96,7 +96,7 @@ static void changed_bytes_do_no_harm(void **state)
     bytes = encoded(&outcome);
     for (size_t i = 0; i < 20000; i++) {
         struct err err = ERR_INIT;
-        size_t at = base_random(&random) % bytes.size;
+        size_t at = (size_t)(base_random(&random) % bytes.size);
         uint8_t before = bytes.data[at];
         bytes.data[at] = (uint8_t)base_random(&random);
         (void)outcome_decode(buf_span(&bytes), &out, &err);

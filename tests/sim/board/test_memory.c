@@ -178,7 +178,7 @@ static void firmware_over_the_kernel_is_refused(void **state)
 /* A firmware with a payload has no kernel beside it, and the initrd still keeps clear of it. */
 static void firmware_alone_keeps_its_memory(void **state)
 {
-    uint64_t size = 11 * MIB;
+    size_t size = 11 * MIB;
     uint8_t *firmware = calloc(1, size), *initrd = calloc(1, 4 * MIB);
     struct virt_software software = {.firmware = {firmware, size}, .initrd = {initrd, MIB}};
 
@@ -209,7 +209,7 @@ static void parts_never_overlap(void **state)
     for (uint64_t need = 1; need < RAM; need = need * 3 + 4095)
         for (uint64_t size = 1; size < RAM; size = size * 3 + 1) {
             small_image(kernel, need);
-            software.initrd = (struct span){initrd, size};
+            software.initrd = (struct span){initrd, (size_t)size};
             struct attempt result = attempt(&software, RAM);
             const struct loaded *at = &result.loaded;
             if (result.ok) {
@@ -235,6 +235,8 @@ static void tree_is_below_four_gibibytes(void **state)
     struct virt_software software = {.kernel = {file, sizeof file}};
 
     (void)state;
+    if (sizeof(void *) < 8)
+        skip(); /* six gibibytes are more than this host can address */
     small_elf(file, START);
     struct attempt result = attempt(&software, UINT64_C(6) << 30);
     succeeds(&result);

@@ -259,7 +259,7 @@ static void a_digest_after_any_changes_is_that_of_a_fresh_equal_image(void **sta
             root = commit(image, store);
             assert_same(root, root_of(image));
             again = reopen(store, root, image->size);
-            assert_memory_equal(again->data, image->data, image->size);
+            assert_memory_equal(again->data, image->data, (size_t)image->size);
             assert_same(commit(again, NULL), root);
             if ((base_random(&seed) & 1) != 0) {
                 image_free(image);

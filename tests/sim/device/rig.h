@@ -386,9 +386,9 @@ static inline void rig_snapshot(struct rig *rig, struct image *image)
     assert_true(rig->snapshot_count <= RIG_IMAGES);
     RIG_OK(rig, image_commit(image, NULL, &snapshot->root, &rig->err));
     snapshot->size = image->size;
-    snapshot->data = malloc(image->size);
+    snapshot->data = malloc((size_t)image->size);
     assert_non_null(snapshot->data);
-    memcpy(snapshot->data, image->data, image->size);
+    memcpy(snapshot->data, image->data, (size_t)image->size);
 }
 
 static inline void rig_release_mapping(struct image_mapping *mapping)
@@ -405,8 +405,8 @@ static inline bool rig_source(void *context, const struct hash *root, uint64_t s
     for (uint32_t i = 0; i < rig->snapshot_count; i++) {
         if (!hash_equal(&rig->snapshots[i].root, root) || rig->snapshots[i].size != size)
             continue;
-        void *data = aligned_alloc(IMAGE_PAGE_SIZE, size);
-        memcpy(data, rig->snapshots[i].data, size);
+        void *data = aligned_alloc(IMAGE_PAGE_SIZE, (size_t)size);
+        memcpy(data, rig->snapshots[i].data, (size_t)size);
         *out = (struct image_mapping){.data = data, .size = size, .release = rig_release_mapping};
         return true;
     }

@@ -132,7 +132,7 @@ static void random_operands_agree_in_every_mode(void **state)
         uint32_t rm = i % 2 == 0 ? FP_RNE : (uint32_t)(c % 5);
         uint8_t flags = i % 4 == 0 ? 0 : FP_NX;
         if (i % 3 == 0) /* near each other, where additions cancel and products fit */
-            b = (a & UINT64_C(0xfff0000000000000)) + (b >> 12) + ((i % 7) << 52);
+            b = (a & UINT64_C(0xfff0000000000000)) + (b >> 12) + ((uint64_t)(i % 7) << 52);
         compare_d(a, b, c, rm, flags);
         compare_s((uint32_t)a, (uint32_t)(b >> 32), (uint32_t)c, rm, flags);
     }
