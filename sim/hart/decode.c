@@ -365,11 +365,9 @@ static enum op_code fp_plain_code(uint32_t f7, uint32_t f3, uint32_t rs2)
     return code;
 }
 
-static bool writes_x(enum op_code code)
+static bool writes_x_and_flags(enum op_code code)
 {
-    return (code >= OP_FCVT_W_D && code <= OP_FCVT_LU_S) ||
-           (code >= OP_FEQ_D && code <= OP_FLE_S) || code == OP_FMV_X_D || code == OP_FMV_X_W ||
-           code == OP_FCLASS_D || code == OP_FCLASS_S;
+    return (code >= OP_FCVT_W_D && code <= OP_FCVT_LU_S) || (code >= OP_FEQ_D && code <= OP_FLE_S);
 }
 
 static void decode_op_fp(uint32_t bits, struct decoded *out)
@@ -384,9 +382,12 @@ static void decode_op_fp(uint32_t bits, struct decoded *out)
         if (rm == DECODE_RM_DYNAMIC)
             out->flags |= DECODED_MAY_TRAP;
     }
-    if (code == OP_FMV_X_D || code == OP_FMV_X_W || code == OP_FCLASS_D || code == OP_FCLASS_S)
+    if (code == OP_FMV_X_D || code == OP_FMV_X_W || code == OP_FCLASS_D || code == OP_FCLASS_S) {
         out->flags = DECODED_FP;
-    if (writes_x(code) && out->rd == 0)
+        if (out->rd == 0)
+            code = OP_NOP; /* they raise no flag: only FS is looked at */
+    }
+    if (writes_x_and_flags(code) && out->rd == 0)
         out->imm |= 0x100; /* flags only: the handlers that can raise some look at this */
     out->code = code;
 }
