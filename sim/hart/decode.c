@@ -92,7 +92,7 @@ static void decode_fp_memory(uint32_t bits, struct decoded *out, bool is_store)
     else
         out->code = f3 == 2 ? OP_FLW : OP_FLD;
     out->imm = is_store ? imm_s(bits) : imm_i(bits);
-    out->flags = (is_store ? DECODED_FP : FP_WRITES) | DECODED_MAY_TRAP;
+    out->flags = is_store ? DECODED_FP : FP_WRITES;
 }
 
 /* FENCE and its hints are nothing to a hart that executes in order; CBO (Zicbom, Zicboz) are here
@@ -315,7 +315,7 @@ static void decode_fma(uint32_t bits, struct decoded *out)
         return;
     out->code = codes[bits >> 2 & 3] + (format == 0 ? OP_FMADD_S - OP_FMADD_D : 0);
     out->imm = (int32_t)(rm | (bits >> 27) << 8);
-    out->flags = FP_WRITES | (rm == DECODE_RM_DYNAMIC ? DECODED_MAY_TRAP : 0);
+    out->flags = FP_WRITES;
 }
 
 /* Instructions with a rounding mode; rs2 tells the conversion's integer type. */
@@ -379,8 +379,6 @@ static void decode_op_fp(uint32_t bits, struct decoded *out)
     if (code == OP_ILLEGAL && rounding_valid(rm)) {
         code = fp_rounding_code(f7, out->rs2);
         out->imm = (int32_t)rm;
-        if (rm == DECODE_RM_DYNAMIC)
-            out->flags |= DECODED_MAY_TRAP;
     }
     if (code == OP_FMV_X_D || code == OP_FMV_X_W || code == OP_FCLASS_D || code == OP_FCLASS_S) {
         out->flags = DECODED_FP;

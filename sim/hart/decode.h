@@ -16,7 +16,6 @@ enum decoded_flag {
     DECODED_LINKS = 4,     /* links follow the operation */
     DECODED_FP = 8,        /* illegal when mstatus.FS is off */
     DECODED_FP_DIRTY = 16, /* makes mstatus.FS dirty, if it does not trap */
-    DECODED_MAY_TRAP = 32, /* an FP operation that may trap after FP_CHECK */
 };
 
 struct decoded {
