@@ -4,6 +4,7 @@
 #include "coordinator/gateway_frame.h"
 #include "storage/base/check.h"
 #include "storage/base/log.h"
+#include "storage/base/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,18 +53,22 @@ static uint64_t now_of(const struct gateway *gateway)
 /* Arguments as gateway_command reads them. */
 struct arguments {
     char numbers[6][ARGUMENT_MAX];
-    char *argv[2 + 6 + GATEWAY_URLS_MAX + 1];
+    struct program program;
+    char *argv[PROGRAM_WORDS_MAX + 1 + 6 + GATEWAY_URLS_MAX + 1];
 };
 
-static void make_arguments(const struct gateway *gateway, struct arguments *out)
+static bool make_arguments(const struct gateway *gateway, struct arguments *out, struct err *err)
 {
     const struct gateway_limits *limits = &gateway->options.limits;
     const uint64_t values[6] = {CHILD_FD,      limits->connections,  limits->rate,
                                 limits->burst, limits->memory_bytes, limits->frame_bytes};
-    static char name[] = "thaw-gateway", command[] = GATEWAY_COMMAND;
+    static char command[] = GATEWAY_COMMAND;
     size_t count = 0;
 
-    out->argv[count++] = name;
+    if (!program_self(&out->program, "thaw-gateway", err))
+        return false;
+    for (size_t i = 0; i < out->program.count; i++)
+        out->argv[count++] = out->program.words[i];
     out->argv[count++] = command;
     for (int i = 0; i < 6; i++) {
         (void)snprintf(out->numbers[i], sizeof out->numbers[i], "%" PRIu64, values[i]);
@@ -72,18 +77,17 @@ static void make_arguments(const struct gateway *gateway, struct arguments *out)
     for (size_t i = 0; i < gateway->options.url_count; i++)
         out->argv[count++] = gateway->urls[i];
     out->argv[count] = NULL;
+    return true;
 }
 
 /* Signals as a program expects them at its start. */
-static int spawn_with(const struct gateway *gateway, int fd, pid_t *pid)
+static int spawn_with(const struct arguments *arguments, int fd, pid_t *pid)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
-    struct arguments arguments;
     sigset_t none, defaults;
     int code;
 
-    make_arguments(gateway, &arguments);
     sigemptyset(&none);
     sigemptyset(&defaults);
     sigaddset(&defaults, SIGPIPE);
@@ -98,7 +102,8 @@ static int spawn_with(const struct gateway *gateway, int fd, pid_t *pid)
         code =
             posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     if (code == 0)
-        code = posix_spawn(pid, "/proc/self/exe", &files, &attributes, arguments.argv, environ);
+        code = posix_spawnp(pid, arguments->program.file, &files, &attributes, arguments->argv,
+                            environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return code;
@@ -106,11 +111,14 @@ static int spawn_with(const struct gateway *gateway, int fd, pid_t *pid)
 
 static bool start(struct gateway *gateway, struct err *err)
 {
+    struct arguments arguments;
     int ends[2], code;
 
+    if (!make_arguments(gateway, &arguments, err))
+        return err_wrap(err, "gateway");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
         return err_set_errno(err, errno, "gateway: a socket pair");
-    code = spawn_with(gateway, ends[1], &gateway->pid);
+    code = spawn_with(&arguments, ends[1], &gateway->pid);
     close(ends[1]);
     if (code != 0) {
         gateway->pid = -1;

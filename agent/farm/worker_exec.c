@@ -2,6 +2,7 @@
 
 #include "agent/farm/child.h"
 #include "storage/base/file.h"
+#include "storage/base/program.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -46,11 +47,8 @@ static bool add_program(struct words *words, char *wrapper, char *self)
     for (char *word = strtok_r(wrapper, " ", &rest); word != NULL && ok;
          word = strtok_r(NULL, " ", &rest))
         ok = add(words, word);
-    if (ok && (words->count == 0 || !ends_in_program(words->list[words->count - 1]))) {
-        ssize_t size = readlink("/proc/self/exe", self, TEXT_MAX - 1);
-        self[size > 0 ? size : 0] = 0;
-        ok = size > 0 && add(words, self);
-    }
+    if (ok && (words->count == 0 || !ends_in_program(words->list[words->count - 1])))
+        ok = program_path(self, TEXT_MAX) && add(words, self);
     return ok;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/farm/child.h"
 
+#include "storage/base/program.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,10 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROGRAM "/proc/self/exe"
-
 /* In the child: only calls that are safe between fork and exec. */
-static _Noreturn void become(const char *const *argv, int log, pid_t parent)
+static _Noreturn void become(const char *file, const char *const *argv, int log, pid_t parent)
 {
     int nothing = open("/dev/null", O_RDONLY);
 
@@ -25,26 +25,32 @@ static _Noreturn void become(const char *const *argv, int log, pid_t parent)
     (void)dup2(nothing, STDIN_FILENO);
     (void)dup2(log, STDOUT_FILENO);
     (void)dup2(log, STDERR_FILENO);
-    execv(PROGRAM, (char *const *)(const void *)argv);
+    execvp(file, (char *const *)(const void *)argv);
     _exit(127);
 }
 
 bool child_start(struct child *child, const char *what, const char *const *arguments,
                  const char *log, struct err *err)
 {
-    const char *argv[CHILD_ARGUMENTS_MAX + 2] = {"thaw-farm"};
-    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    const char *argv[PROGRAM_WORDS_MAX + CHILD_ARGUMENTS_MAX + 1] = {NULL};
+    struct program program;
     pid_t parent = getpid();
+    int fd;
 
+    if (!program_self(&program, "thaw-farm", err))
+        return err_wrap(err, "cannot start %s", what);
+    fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_set_errno(err, errno, "cannot open %s", log);
+    for (size_t i = 0; i < program.count; i++)
+        argv[i] = program.words[i];
     for (size_t i = 0; i < CHILD_ARGUMENTS_MAX && arguments[i] != NULL; i++)
-        argv[i + 1] = arguments[i];
+        argv[program.count + i] = arguments[i];
     fflush(NULL);
     child->what = what;
     child->pid = fork();
     if (child->pid == 0)
-        become(argv, fd, parent);
+        become(program.file, argv, fd, parent);
     close(fd);
     if (child->pid > 0)
         return true;

@@ -224,7 +224,8 @@ static bool check_point(const struct options *options, const char *self, const s
     FILE *child;
     int status;
 
-    snprintf(command, sizeof command, "exec '%s' '%s' --store '%s' --until %llu --thaw %s", self,
+    snprintf(command, sizeof command,
+             "exec ${THAW_EMULATOR-} '%s' '%s' --store '%s' --until %llu --thaw %s", self,
              options->machine, options->store, (unsigned long long)point[1].instructions,
              from.text);
     child = popen(command, "r");

@@ -211,7 +211,7 @@ static bool check_point(const char *self, const char *store, const struct point 
     FILE *child;
     int status;
 
-    snprintf(command, sizeof command, "exec '%s' --thaw '%s' %s", self, store,
+    snprintf(command, sizeof command, "exec ${THAW_EMULATOR-} '%s' --thaw '%s' %s", self, store,
              hash_hex(&point->id).text);
     child = popen(command, "r");
     if (child == NULL || fgets(line, sizeof line, child) == NULL)
