@@ -3,6 +3,7 @@
 500 jobs; each agent and the coordinator are started again, as a service manager would."""
 import os
 import signal
+import unittest
 
 import judge
 import rig
@@ -29,6 +30,13 @@ class Kills(rig.Chaos):
         except ProcessLookupError:
             pass  # it ended just before
 
+    def kill_coordinator(self):
+        self.farm.coordinator.restart()
+
+    def kill_gateway(self):
+        for pid, _ in self.farm.coordinator.below():
+            self.kill(pid)
+
     def campaign(self, deeds):
         self.farm.start(agents=3)
         run = self.farm.submit(judge.write_jobs(self.farm.folder, COUNT))
@@ -37,6 +45,14 @@ class Kills(rig.Chaos):
 
     def test_agents_and_their_processes_are_killed(self):
         self.campaign([self.kill_agent, self.kill_process_of_an_agent])
+
+    def test_the_coordinator_and_its_gateway_are_killed(self):
+        self.campaign([self.kill_coordinator, self.kill_gateway])
+
+    @unittest.skipUnless(rig.ALL, "a longer campaign: THAW_TEST_ALL=1")
+    def test_everything_is_killed(self):
+        self.campaign([self.kill_agent, self.kill_process_of_an_agent, self.kill_coordinator,
+                       self.kill_gateway])
 
 
 if __name__ == "__main__":
