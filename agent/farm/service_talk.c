@@ -185,8 +185,8 @@ void talk_next(struct agent *agent)
     if (((agent->talk == TALK_CLAIM || agent->talk == TALK_HELLO) &&
          agent->phase >= AGENT_DRAINING) ||
         (agent->talk != TALK_BYE && agent->talk != TALK_NONE && agent->phase >= AGENT_LEAVING)) {
-        /* Held for nothing now. What it may have been granted bye gives back, and what was not
-         * delivered is in the spool. */
+        /* Held for nothing now. Bye gives back what it may have been granted and what was to be
+         * released, and what was not delivered is in the spool. */
         agent->line.operations->cancel(agent->line.context);
         agent->talk = TALK_NONE;
     }
@@ -197,13 +197,13 @@ void talk_next(struct agent *agent)
             say_hello(agent);
     } else if (!agent->welcomed && agent->phase >= AGENT_DRAINING) {
         agent->phase = AGENT_GONE; /* nobody has heard of us */
+    } else if (agent->phase == AGENT_LEAVING) {
+        say_bye(agent);
     } else if (agent->release_count != 0 && now >= agent->result_at_ns) {
         say_release(agent);
     } else if (task_count_of(agent, TASK_SPOOLED, TASK_SPOOLED) != 0 &&
                now >= agent->result_at_ns) {
         say_results(agent);
-    } else if (agent->phase == AGENT_LEAVING) {
-        say_bye(agent);
     } else if (may_claim(agent) && now >= agent->claim_at_ns && now >= agent->pause_ns &&
                has_disk(agent)) {
         say_claim(agent);

@@ -1,5 +1,7 @@
 #include "tests/support/queue_world.h"
 
+#include "coordinator/queue/internal.h"
+
 #include "storage/base/check.h"
 
 #include <stdarg.h>
@@ -153,7 +155,8 @@ static void make_specs(struct world *world)
         spec->truth = dice < 7 ? VERDICT_PASS : dice < 9 ? VERDICT_FAIL : VERDICT_TIMEOUT;
         spec->diverges = i < WORLD_SPECS && world_random(world, 12) == 0;
         spec->infra_percent = world_random(world, 3) == 0 ? (uint32_t)world_random(world, 90) : 0;
-        spec->takes_ms = 250 + world_random(world, 8000);
+        /* Where all is calm, long enough for beats to matter. */
+        spec->takes_ms = (250 + world_random(world, 8000)) * (world->calm ? 5 : 1);
     }
 }
 
@@ -199,17 +202,20 @@ static void make_run(struct world *world, struct world_run *run)
 
 static void make(struct world *world, struct queue_disk *disk, uint64_t seed)
 {
-    bool talks = world->talks;
+    bool talks = world->talks, calm = world->calm;
+    const struct world_agents *agents_are = world->agents_are;
 
     memset(world, 0, sizeof(*world));
     world->talks = talks;
+    world->calm = calm;
+    world->agents_are = agents_are ? agents_are : &world_model_agents;
     world->seed = seed;
     world->random = seed * 0x2545f4914f6cdd1du + 1;
     world->disk = disk;
     world->clock = (struct clock_source){world_monotonic, world_wall, world};
     world->options = (struct queue_options){
         .path = "queue.db", .vfs = QUEUE_DISK_VFS, .clock = &world->clock, .seed = seed};
-    world->quiet_ms = 20000 + world_random(world, 60000);
+    world->quiet_ms = calm ? 0 : 20000 + world_random(world, 60000);
     world->loss = world_random(world, 3) ? (uint32_t)world_random(world, 300) : 0;
     world->repeat = world_random(world, 2) ? (uint32_t)world_random(world, 300) : 0;
     world->delay_ms = world_random(world, 2) ? world_random(world, 8000) : 500;
@@ -255,9 +261,9 @@ static void step(struct world *world)
     if (world->queue)
         submitters(world);
     for (uint32_t i = 0; i < world->agent_count; i++)
-        world_agent_step(world, &world->agents[i]);
+        world->agents_are->step(world, &world->agents[i]);
     for (struct world_message *answer; (answer = world_receive(world, true));) {
-        world_agent_take(world, &world->agents[answer->agent], answer);
+        world->agents_are->take(world, &world->agents[answer->agent], answer);
         mem_free(answer);
     }
     if (world->queue)
@@ -274,6 +280,9 @@ static bool is_over(const struct world *world)
 {
     for (uint32_t r = 0; r < world->run_count; r++)
         if (!world->runs[r].id || !world->queue || map_get(&world->queue->runs, world->runs[r].id))
+            return false;
+    for (uint32_t i = 0; i < world->agent_count; i++)
+        if (!world->agents_are->is_settled(&world->agents[i]))
             return false;
     return true;
 }
@@ -301,6 +310,6 @@ bool queue_world_run(struct world *world, struct queue_disk *disk, uint64_t seed
     }
     world_forget_answers(world);
     for (uint32_t i = 0; i < world->agent_count; i++)
-        world_agent_free(&world->agents[i]);
+        world->agents_are->free(&world->agents[i]);
     return !world->problem[0];
 }

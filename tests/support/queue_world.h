@@ -1,5 +1,6 @@
-/* queue_world.h — a farm in one process: the real queue on a simulated disk, a model of agents and
- * of submitters, a simulated network and clock; all from one seed.
+/* queue_world.h — a farm in one process: the real queue on a simulated disk, agents (a model, or
+ * the real thing in simulated surroundings: tests/agent/farm/simulated_agent.h), a model of
+ * submitters, a simulated network and clock; all from one seed.
  *
  * Each world has troubles of its own (drawn from the seed) until `quiet_ms`; then the network is
  * perfect, nobody crashes, and everything must come to its end. What must never be is checked all
@@ -7,7 +8,7 @@
 #ifndef THAW_TESTS_QUEUE_WORLD_H
 #define THAW_TESTS_QUEUE_WORLD_H
 
-#include "coordinator/queue/internal.h"
+#include "coordinator/queue/queue.h"
 #include "tests/support/queue_disk.h"
 
 #define WORLD_STEP_MS    250
@@ -40,8 +41,9 @@ struct world_message {
     uint64_t counter;
     uint64_t incarnation;
     uint64_t sequence;
-    bool again;   /* the answer: another epoch, ask again */
-    bool refused; /* with this kind */
+    uint32_t slots; /* of a claim: how many are free */
+    bool again;     /* the answer: another epoch, ask again */
+    bool refused;   /* with this kind */
     enum err_kind refusal;
     uint64_t leases[WORLD_LEASES];
     uint32_t lease_count;
@@ -76,6 +78,7 @@ struct world_agent {
     uint32_t slots;
     uint64_t beat_ms, claim_ms;
     bool leaving;
+    void *real; /* of agents that are no model */
 };
 
 struct world_spec {
@@ -117,9 +120,25 @@ struct world_lease {
     uint32_t recorded; /* how often */
 };
 
+struct world;
+/* What agents are. */
+struct world_agents {
+    /* A step of the clock has passed. */
+    void (*step)(struct world *world, struct world_agent *agent);
+    /* An answer has arrived; it stays the caller's. */
+    void (*take)(struct world *world, struct world_agent *agent,
+                 const struct world_message *answer);
+    /* Whether it has nothing left to do or to say. */
+    bool (*is_settled)(const struct world_agent *agent);
+    void (*free)(struct world_agent *agent);
+};
+extern const struct world_agents world_model_agents;
+
 struct world {
     uint64_t seed, random;
-    bool talks; /* tells what happens, on stderr */
+    bool talks;                            /* tells what happens, on stderr; the caller's */
+    bool calm;                             /* nothing goes wrong, ever; the caller's */
+    const struct world_agents *agents_are; /* the caller's; NULL: the model */
     struct queue_disk *disk;
     struct queue_options options;
     struct clock_source clock;
@@ -175,12 +194,8 @@ void world_find_jobs(struct world *world, struct world_run *run);
 void world_serve(struct world *world);
 void world_forget_answers(struct world *world);
 
-/* queue_world_agent.c */
-void world_agent_step(struct world *world, struct world_agent *agent);
-void world_agent_take(struct world *world, struct world_agent *agent,
-                      const struct world_message *answer);
-void world_agent_crash(struct world *world, struct world_agent *agent);
-void world_agent_free(struct world_agent *agent);
+/* queue_world_agent.c: what any agent suffers. False: it is down, or stopped, or has to crash. */
+bool world_agent_endures(struct world *world, struct world_agent *agent, bool *crashes);
 
 /* queue_world_check.c */
 void world_check_granted(struct world *world, const struct world_message *answer);

@@ -7,7 +7,7 @@
 
 #define RESEND_MS 3000
 
-void world_agent_free(struct world_agent *agent)
+static void release(struct world_agent *agent)
 {
     for (size_t c = 0; c < 2; c++) {
         mem_free(agent->asked[c]);
@@ -15,10 +15,10 @@ void world_agent_free(struct world_agent *agent)
     }
 }
 
-void world_agent_crash(struct world *world, struct world_agent *agent)
+static void crash(struct world *world, struct world_agent *agent)
 {
     world_say(world, "agent %u crashes", agent->number);
-    world_agent_free(agent);
+    release(agent);
     agent->up = agent->hello = false;
     agent->task_count = 0;
     agent->leaving = false;
@@ -132,7 +132,7 @@ static void talk(struct world *world, struct world_agent *agent)
         transmit(world, agent, 0);
     } else if (agent->task_count < agent->slots && agent->claim_ms <= world->now_ms) {
         agent->claim_ms = world->now_ms + 1000;
-        ask(agent, 0, WORLD_CLAIM);
+        ask(agent, 0, WORLD_CLAIM)->slots = agent->slots;
         transmit(world, agent, 0);
     } else if (world->now_ms < world->quiet_ms && world_random(world, 400) == 0) {
         give_back(world, agent);
@@ -144,20 +144,34 @@ static void talk(struct world *world, struct world_agent *agent)
     }
 }
 
-void world_agent_step(struct world *world, struct world_agent *agent)
+bool world_agent_endures(struct world *world, struct world_agent *agent, bool *crashes)
 {
+    *crashes = false;
+    if (!agent->up || agent->paused_ms > world->now_ms)
+        return false;
+    if (world->now_ms >= world->quiet_ms)
+        return true;
+    *crashes = world_chance(world, world->crash);
+    if (*crashes)
+        return false;
+    if (world_random(world, 800) == 0)
+        agent->paused_ms = world->now_ms + world_random(world, 50000);
+    if (world_random(world, 600) == 0)
+        agent->cut_ms = world->now_ms + world_random(world, 50000);
+    return true;
+}
+
+static void step(struct world *world, struct world_agent *agent)
+{
+    bool crashes;
+
     if (!agent->up && agent->up_ms <= world->now_ms)
         start(world, agent);
-    if (!agent->up || agent->paused_ms > world->now_ms)
-        return;
-    if (world->now_ms < world->quiet_ms && world_chance(world, world->crash)) {
-        world_agent_crash(world, agent);
+    if (!world_agent_endures(world, agent, &crashes)) {
+        if (crashes)
+            crash(world, agent);
         return;
     }
-    if (world->now_ms < world->quiet_ms && world_random(world, 800) == 0)
-        agent->paused_ms = world->now_ms + world_random(world, 50000);
-    if (world->now_ms < world->quiet_ms && world_random(world, 600) == 0)
-        agent->cut_ms = world->now_ms + world_random(world, 50000);
     work(world, agent);
     for (uint32_t c = 0; c < 2; c++)
         if (agent->asked[c] && world->now_ms - agent->asked_ms[c] >= RESEND_MS)
@@ -209,8 +223,7 @@ static void take_beat(struct world_agent *agent, const struct world_message *ans
                 agent->tasks[k].stopping = true;
 }
 
-void world_agent_take(struct world *world, struct world_agent *agent,
-                      const struct world_message *answer)
+static void take(struct world *world, struct world_agent *agent, const struct world_message *answer)
 {
     struct world_message *asked = agent->asked[answer->channel];
 
@@ -236,6 +249,13 @@ void world_agent_take(struct world *world, struct world_agent *agent,
     else if (answer->kind == WORLD_BEAT)
         take_beat(agent, answer);
     else if (answer->kind == WORLD_BYE)
-        world_agent_crash(world, agent);
+        crash(world, agent);
     mem_free(asked);
 }
+
+static bool is_settled(const struct world_agent *agent)
+{
+    return agent->task_count == 0 && agent->spool_count == 0;
+}
+
+const struct world_agents world_model_agents = {step, take, is_settled, release};

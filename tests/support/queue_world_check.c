@@ -1,6 +1,8 @@
 /* queue_world_check.c — what must never be, and what every verdict must be. */
 #include "tests/support/queue_world.h"
 
+#include "coordinator/queue/internal.h"
+
 #include "storage/base/check.h"
 
 #include <stdio.h>
@@ -297,4 +299,7 @@ void world_check_verdicts(struct world *world)
     }
     if (!queue_runs_each(world->queue, &page, check_run, world, &err))
         world_problem(world, "runs: %s", err.text);
+    if (world->calm &&
+        number_of(world, "SELECT count(*) FROM attempt WHERE ending IN (2, 4, 5)", 0))
+        world_problem(world, "a lease was lost, and nobody was");
 }

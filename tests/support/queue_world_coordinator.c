@@ -2,6 +2,8 @@
  * between it and the network (sessions, counters, answers kept to be repeated). */
 #include "tests/support/queue_world.h"
 
+#include "coordinator/queue/internal.h"
+
 #include "storage/base/check.h"
 
 #include <stdio.h>
@@ -219,12 +221,13 @@ static bool hello(struct world *world, struct world_message *answer, struct err 
     return queue_agent_hello(world->queue, &id, &start, &facts, err);
 }
 
-static bool claim(struct world *world, struct world_message *answer, struct err *err)
+static bool claim(struct world *world, const struct world_message *request,
+                  struct world_message *answer, struct err *err)
 {
     static struct queue_grants grants;
     struct queue_claim claim = {.agent = world_id(answer->agent, 1),
                                 .incarnation = world_id(answer->incarnation, 2),
-                                .slots_free = world->agents[answer->agent].slots};
+                                .slots_free = request->slots};
 
     if (!queue_claim(world->queue, &claim, &grants, err))
         return false;
@@ -309,7 +312,7 @@ static bool handle(struct world *world, const struct world_message *request,
         ok = hello(world, answer, &err);
         break;
     case WORLD_CLAIM:
-        ok = claim(world, answer, &err);
+        ok = claim(world, request, answer, &err);
         break;
     case WORLD_BEAT:
         ok = beat(world, request, answer, &err);
