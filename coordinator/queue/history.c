@@ -127,12 +127,22 @@ bool failure_is_open(struct queue *queue, uint64_t test, uint64_t series, uint64
            (last.run == run || last.since == run);
 }
 
+/* By more than the share; exact, also for short tests, and in 64 bits. */
+static bool is_slower(const struct queue_difference *d, uint64_t permille)
+{
+    uint64_t thousands = d->instructions_before / 1000, rest = d->instructions_before % 1000;
+
+    if (!permille || !d->instructions_before || d->instructions <= d->instructions_before ||
+        thousands > INT64_MAX / permille)
+        return false;
+    return d->instructions - d->instructions_before > thousands * permille + rest * permille / 1000;
+}
+
 /* False: nothing to say. */
 static bool change_of(const struct queue_difference *d, uint32_t slower_permille,
                       enum queue_change *out)
 {
     bool is_bad = is_failure(d->verdict), was_bad = is_failure(d->verdict_before);
-    uint64_t limit = d->instructions_before + d->instructions_before / 1000 * slower_permille;
 
     if (d->verdict == VERDICT_DIVERGENCE && d->verdict_before != VERDICT_DIVERGENCE)
         *out = QUEUE_NEWLY_DIVERGENT;
@@ -140,7 +150,7 @@ static bool change_of(const struct queue_difference *d, uint32_t slower_permille
         *out = was_bad ? QUEUE_STILL_FAILING : QUEUE_NEWLY_FAILING;
     else if (was_bad)
         *out = QUEUE_FIXED;
-    else if (slower_permille && d->instructions_before && d->instructions > limit)
+    else if (is_slower(d, slower_permille))
         *out = QUEUE_SLOWER;
     else
         return false;
