@@ -1,7 +1,7 @@
 # lib.sh: what the scripts in deploy/ share. Sourced by them, never run.
 #
 # The cache (THAW_CACHE, else thaw/ in the user's cache folder) holds what is fetched as Debian packages and
-# never committed: SoftFloat's sources, the guest's kernel and firmware. Every folder in it appears whole or
+# never committed: SoftFloat's and TestFloat's sources, the guest's kernel and firmware. Every folder in it appears whole or
 # not at all: it is made under another name and renamed.
 
 THAW_CACHE=${THAW_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/thaw}
@@ -77,4 +77,38 @@ cache_lock() {
     mkdir -p "$THAW_CACHE" || die "cannot make the cache folder $THAW_CACHE"
     exec 8>"$THAW_CACHE/.lock"
     flock 8
+}
+
+# source_tree HOME PACKAGE SUITE MEGABYTES FOLDER MARK: puts FOLDER of Debian's source package PACKAGE of SUITE into HOME:
+# its source/ and its terms. MARK is a file in source/ that tells that it is the right one, and whole.
+source_tree() {
+    local home=$1 package=$2 suite=$3 folder=$5 mark=$6 work tree text apt
+    cache_lock
+    if [ -f "$home/source/$mark" ]; then
+        say "already in $home/source"
+        return
+    fi
+    work=$(mktemp -d "$THAW_CACHE/.${home##*/}.XXXXXX")
+    # shellcheck disable=SC2064 # the folder of now
+    trap "rm -rf '$work'" EXIT
+
+    say "fetching the source package $package of Debian $suite ($4 MB)"
+    private_apt "$work/apt" "$(dpkg --print-architecture)" deb-src "$suite"
+    apt=(apt-get -q -q -c "$work/apt/apt.conf")
+    "${apt[@]}" update || die "apt could not read the list of source packages"
+    (cd "$work" && "${apt[@]}" source --download-only "$package" >&2) ||
+        die "apt could not fetch the source package $package"
+
+    say "unpacking its $folder"
+    mkdir "$work/all" "$work/home"
+    tar -xf "$work/${package}"_*.orig.tar.* -C "$work/all" --wildcards "*/$folder/*"
+    tree=$(find "$work/all" -type d -path "*/$folder" | head -n 1)
+    [ -f "$tree/source/$mark" ] || die "the package holds no $folder/source/$mark"
+    mv "$tree/source" "$work/home/source"
+    for text in COPYING.txt README.txt; do
+        [ ! -f "$tree/$text" ] || mv "$tree/$text" "$work/home/"
+    done
+    rm -rf "$home"
+    mv "$work/home" "$home"
+    say "done: $home/source"
 }
