@@ -143,9 +143,10 @@ class Farm:
         self.address = address
         self.mark = f"{os.getpid()}-{self.folder.name}"
         self.url = f"https://{address}:{HTTP_PORT}"
+        plain = {name: value for name, value in os.environ.items() if name != "THAW_STORE"}
         self.environment = {
-            **os.environ, MARK: self.mark, "LC_ALL": "C", "HOME": str(self.folder),
-            "THAW_STORE": str(self.folder / "store"), "THAW_COORDINATOR": self.url,
+            **plain, MARK: self.mark, "LC_ALL": "C", "HOME": str(self.folder),
+            "THAW_COORDINATOR": self.url,
             "THAW_CA": str(self.folder / "server.crt"),
             "THAW_TOKEN_FILE": str(self.folder / "state" / "admin.token")}
         quiet("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
@@ -158,6 +159,7 @@ class Farm:
         self.coordinator = Part(self, "coordinator",
                                 ["coordinator", "--config", self.folder / "coordinator.yaml"])
         self.agents = []
+        self.at_close = []  # called when nothing runs any more
 
     def start(self, agents=3, slots=1):
         self.coordinator.start()
@@ -177,7 +179,8 @@ class Farm:
     # ---- as a client ----
 
     def thaw(self, *arguments, statuses=(0,)):
-        done = subprocess.run([THAW, *map(str, arguments)], env=self.environment, cwd=self.folder,
+        done = subprocess.run([THAW, *map(str, arguments)], cwd=self.folder,
+                              env={**self.environment, "THAW_STORE": str(self.folder / "store")},
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, check=False, timeout=GUARD)
         if done.returncode not in statuses:
@@ -269,6 +272,8 @@ class Farm:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        for gone in reversed(self.at_close):
+            gone()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def logs(self, lines=40):
@@ -297,10 +302,11 @@ class Chaos(unittest.TestCase):
 
     def plan(self, deeds, count, first, last):
         """So many deeds, each with the number of jobs that are done before, and how long after
-        that: a moment somewhere inside whatever goes on then."""
+        that: a moment somewhere inside whatever goes on then. Each deed has its turns."""
         moments = sorted(self.chance.randint(first, last) for _ in range(count))
-        plan = [(moment, self.chance.choice(deeds), self.chance.uniform(0, 0.2))
-                for moment in moments]
+        order = [deed for _ in range(-(-count // len(deeds)))
+                 for deed in self.chance.sample(deeds, len(deeds))]
+        plan = [(moment, deed, self.chance.uniform(0, 0.2)) for moment, deed in zip(moments, order)]
         for moment, deed, later in plan:
             print(f"  at {moment} done + {later * 1000:.0f} ms: {deed.__name__}", flush=True)
         return plan
