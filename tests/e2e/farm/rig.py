@@ -296,8 +296,7 @@ class Chaos(unittest.TestCase):
         return Farm()
 
     def show_logs(self):
-        outcome = self._outcome
-        if outcome.result.failures or outcome.result.errors or not outcome.success:
+        if not self._outcome.success:
             print(self.farm.logs(), flush=True)
 
     def plan(self, deeds, count, first, last):
