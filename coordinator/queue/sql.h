@@ -138,6 +138,22 @@
                    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                             \
     QUEUE_SQL_MORE(X)
 
+/* Attempts whose artifacts go with those of job ?1: its own, and the one that answered it; but none
+ * that another run shows whose artifacts are not gone yet. */
+#define LEASES_FREE_OF_JOB                                                                         \
+    "SELECT a.lease FROM attempt a WHERE (a.job = ?1 OR a.lease IN (SELECT result FROM job"        \
+    " WHERE id = ?1 AND flags & 1)) AND NOT EXISTS(SELECT 1 FROM job o JOIN run r ON r.id = o.run" \
+    " WHERE o.result = a.lease AND o.flags & 1 AND o.id != ?1 AND r.artifacts_gone = 0)"           \
+    " AND NOT EXISTS(SELECT 1 FROM job o JOIN run r ON r.id = o.run WHERE o.id = a.job"            \
+    " AND o.id != ?1 AND r.artifacts_gone = 0)"
+/* Attempts that go with run ?1: its own, and those that answered it and whose run has gone before;
+ * but none that answers a job of another run. */
+#define LEASES_FREE_OF_RUN                                                                         \
+    "SELECT a.lease FROM attempt a WHERE (a.job IN (SELECT id FROM job WHERE run = ?1)"            \
+    " OR (a.lease IN (SELECT result FROM job WHERE run = ?1 AND flags & 1)"                        \
+    " AND NOT EXISTS(SELECT 1 FROM job w WHERE w.id = a.job))) AND NOT EXISTS(SELECT 1 FROM job o" \
+    " WHERE o.result = a.lease AND o.flags & 1 AND o.run != ?1)"
+
 /* Of history.c, retention.c, nights.c and tokens.c. */
 #define QUEUE_SQL_MORE(X)                                                                          \
     /* history.c: verdicts 1 fail, 2 timeout, 6 divergence */                                      \
@@ -171,20 +187,13 @@
                      " AND artifacts_gone = 0 ORDER BY id")                                        \
     X(RUN_FAILED, "SELECT test FROM job WHERE run = ?1 AND state = 5 AND verdict IN (1, 2, 6)")    \
     X(RUN_JOBS, "SELECT id, test, verdict FROM job WHERE run = ?1")                                \
-    X(ARTIFACTS_DROP, "DELETE FROM artifact WHERE lease IN"                                        \
-                      " (SELECT lease FROM attempt WHERE job = ?1)")                               \
-    X(CONSOLE_DROP, "UPDATE attempt SET console = NULL, console_size = 0 WHERE job = ?1"           \
-                    " AND console IS NOT NULL")                                                    \
+    X(ARTIFACTS_DROP, "DELETE FROM artifact WHERE lease IN (" LEASES_FREE_OF_JOB ")")              \
+    X(CONSOLE_DROP, "UPDATE attempt SET console = NULL, console_size = 0"                          \
+                    " WHERE console IS NOT NULL AND lease IN (" LEASES_FREE_OF_JOB ")")            \
     X(ARTIFACTS_GONE, "UPDATE run SET artifacts_gone = 1 WHERE id = ?1")                           \
-    X(REMOVE_ARTIFACTS, "DELETE FROM artifact WHERE lease IN (SELECT a.lease FROM attempt a"       \
-                        " JOIN job j ON j.id = a.job WHERE j.run = ?1 AND NOT EXISTS(SELECT 1"     \
-                        " FROM job o WHERE o.result = a.lease AND o.flags & 1 AND o.run != ?1))")  \
-    X(REMOVE_CACHE, "DELETE FROM cache WHERE lease IN (SELECT a.lease FROM attempt a"              \
-                    " JOIN job j ON j.id = a.job WHERE j.run = ?1 AND NOT EXISTS(SELECT 1"         \
-                    " FROM job o WHERE o.result = a.lease AND o.flags & 1 AND o.run != ?1))")      \
-    X(REMOVE_ATTEMPTS, "DELETE FROM attempt WHERE lease IN (SELECT a.lease FROM attempt a"         \
-                       " JOIN job j ON j.id = a.job WHERE j.run = ?1 AND NOT EXISTS(SELECT 1"      \
-                       " FROM job o WHERE o.result = a.lease AND o.flags & 1 AND o.run != ?1))")   \
+    X(REMOVE_ARTIFACTS, "DELETE FROM artifact WHERE lease IN (" LEASES_FREE_OF_RUN ")")            \
+    X(REMOVE_CACHE, "DELETE FROM cache WHERE lease IN (" LEASES_FREE_OF_RUN ")")                   \
+    X(REMOVE_ATTEMPTS, "DELETE FROM attempt WHERE lease IN (" LEASES_FREE_OF_RUN ")")              \
     X(REMOVE_NEEDS, "DELETE FROM need WHERE needed IN (SELECT id FROM job WHERE run = ?1)")        \
     X(REMOVE_JOBS, "DELETE FROM job WHERE run = ?1")                                               \
     X(REMOVE_PARTS, "DELETE FROM part WHERE run = ?1")                                             \
