@@ -14,6 +14,7 @@ import random
 import shutil
 import signal
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -103,11 +104,13 @@ class Part:
         self.log = farm.folder / f"{name}.log"
         self.process = None
         self.may_end = False  # by itself
+        self.environment = {}  # besides the farm's
 
     def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([*self.within, THAW, *map(str, self.command)],
-                                            cwd=self.farm.folder, env=self.farm.environment,
+                                            cwd=self.farm.folder,
+                                            env={**self.farm.environment, **self.environment},
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def runs(self):
@@ -138,8 +141,9 @@ class Part:
 class Farm:
     """One coordinator, some agents; `close` ends all that was ever started and says what stayed."""
 
-    def __init__(self, folder=None, address="127.0.0.1"):
-        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="thaw-farm-"))
+    def __init__(self, address="127.0.0.1", wrong_clock=None):
+        """`wrong_clock`: the library that makes clocks wrong, so the certificate must bear that."""
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="thaw-farm-"))
         self.address = address
         self.mark = f"{os.getpid()}-{self.folder.name}"
         self.url = f"https://{address}:{HTTP_PORT}"
@@ -149,10 +153,7 @@ class Farm:
             "THAW_COORDINATOR": self.url,
             "THAW_CA": str(self.folder / "server.crt"),
             "THAW_TOKEN_FILE": str(self.folder / "state" / "admin.token")}
-        quiet("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-              "-nodes", "-days", "3650", "-subj", "/CN=farm", "-addext",
-              f"subjectAltName=IP:{address}", "-keyout", str(self.folder / "server.key"),
-              "-out", str(self.folder / "server.crt"))
+        self.make_certificate(wrong_clock)
         (self.folder / "coordinator.yaml").write_text(
             CONFIG.format(address=address, http=HTTP_PORT, agents=AGENT_PORT))
         self.trust = ssl.create_default_context(cafile=str(self.folder / "server.crt"))
@@ -160,6 +161,16 @@ class Farm:
                                 ["coordinator", "--config", self.folder / "coordinator.yaml"])
         self.agents = []
         self.at_close = []  # called when nothing runs any more
+
+    def make_certificate(self, wrong_clock):
+        before = []
+        if wrong_clock:  # valid since ten years ago
+            (self.folder / "clock").write_bytes(struct.pack("=q", -3650 * 86400))
+            before = ["env", f"LD_PRELOAD={wrong_clock}", f"THAW_WRONG_CLOCK={self.folder}/clock"]
+        quiet(*before, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+              "ec_paramgen_curve:P-256", "-nodes", "-days", "7300", "-subj", "/CN=farm",
+              "-addext", f"subjectAltName=IP:{self.address}", "-keyout",
+              str(self.folder / "server.key"), "-out", str(self.folder / "server.crt"))
 
     def start(self, agents=3, slots=1):
         self.coordinator.start()
