@@ -160,16 +160,29 @@ static bool show_attempt_of_job(void *context, const struct queue_attempt *attem
 }
 
 /* What an attempt's result would say: nothing yet. */
-static void show_no_outcome(struct json_writer *writer)
+static void show_no_outcome(const struct queue_attempt *attempt, struct json_writer *writer)
 {
     static const struct queue_result none = {.exit_status = -1};
 
-    json_write_key_text(writer, "agent", NULL);
-    json_write_key_text(writer, "agent_arch", NULL);
+    json_write_key_text(writer, "agent", attempt != NULL ? text_or_null(attempt->agent) : NULL);
+    json_write_key_text(writer, "agent_arch",
+                        attempt != NULL ? text_or_null(attempt->agent_arch) : NULL);
     show_outcome(&none, writer);
     json_write_key(writer, "artifacts");
     json_write_array(writer);
     json_write_close(writer);
+}
+
+/* The one that runs now. */
+static bool show_running(void *context, const struct queue_attempt *attempt)
+{
+    struct shown_job *shown = context;
+
+    if (attempt->end[0] != 0)
+        return true;
+    shown->is_found = true;
+    show_no_outcome(attempt, shown->writer);
+    return false;
 }
 
 void show_job(struct service *service, const struct queue_job *job, struct json_writer *writer)
@@ -196,8 +209,10 @@ void show_job(struct service *service, const struct queue_job *job, struct json_
     show_parameters(job->parameters, writer);
     if (job->result != 0)
         (void)queue_attempt_get(service->queue, job->result, show_attempt_of_job, &shown, &ignored);
+    else if (job->state == JOB_RUNNING || job->state == JOB_STOPPING)
+        (void)queue_attempts_each(service->queue, job->id, show_running, &shown, &ignored);
     if (!shown.is_found)
-        show_no_outcome(writer);
+        show_no_outcome(NULL, writer);
     json_write_close(writer);
 }
 

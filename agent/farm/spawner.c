@@ -203,9 +203,10 @@ static bool give_to_template(struct spawner *spawner, const struct spawner_reque
         return false;
     held->used = ++spawner->orders;
     spawner->jobs[spawner->job_count++] = (struct tracked){request->order.token, held};
-    if (spawner_request_send(held->channel, request, fd, err))
+    /* One that is gone has left its reason in its channel: there the job's end is told of. */
+    if (spawner_request_send(held->channel, request, fd, err) || err->kind == ERR_CONFLICT)
         return true;
-    forget_job(spawner, request->order.token); /* its end is told of when its channel is read */
+    forget_job(spawner, request->order.token);
     return false;
 }
 

@@ -11,6 +11,7 @@ struct progress {
     uint64_t total;   /* 0: unknown */
     uint64_t last_ns; /* when something was last drawn */
     uint64_t started_ns;
+    unsigned rows; /* drawn below the bar */
     bool terminal;
     bool drawn;
     bool quiet;
@@ -18,8 +19,14 @@ struct progress {
 
 /* Nothing is drawn during the first second. */
 void progress_begin(struct progress *progress, const char *label, uint64_t total, bool quiet);
-/* `text` follows the bar: what is being done, figures. */
-void progress_update(struct progress *progress, uint64_t done, const char *text);
+/* `text` follows the bar: what is being done, figures. True if it was drawn: then rows may follow
+ * it on a terminal. */
+bool progress_update(struct progress *progress, uint64_t done, const char *text);
+/* One more row below the bar, cut at the terminal's width. */
+void progress_row(struct progress *progress, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Takes bar and rows away until the next update, so that a line can be printed. */
+void progress_clear(struct progress *progress);
 /* Takes the bar away. */
 void progress_end(struct progress *progress);
 

@@ -1,7 +1,7 @@
 #include "cli/farm/watching.h"
 
 #include "cli/base/output.h"
-#include "cli/base/progress.h"
+#include "cli/farm/live.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,39 +26,10 @@ static bool is_over(const json_t *run)
     return state != NULL && (strcmp(state, "done") == 0 || strcmp(state, "cancelled") == 0);
 }
 
-/* "12 pass, 1 fail": what is not none. */
-static void write_counts(const json_t *run, char *out, size_t size)
-{
-    const json_t *counts = json_object_get(run, "counts");
-    size_t used = 0;
-
-    out[0] = 0;
-    for (int v = 0; v < VERDICT_COUNT; v++) {
-        const char *name = verdict_name((enum verdict)v);
-        uint64_t count = number_of(counts, name);
-        if (count != 0 && used < size)
-            used += (size_t)snprintf(out + used, size - used, "%s%" PRIu64 " %s",
-                                     used == 0 ? "" : ", ", count, name);
-    }
-}
-
-static void show(struct progress *progress, const json_t *run)
-{
-    const json_t *counts = json_object_get(run, "counts");
-    uint64_t running = number_of(counts, "running"), done = number_of(counts, "done");
-    char text[160], verdicts[120];
-
-    progress->total = number_of(run, "jobs");
-    write_counts(run, verdicts, sizeof verdicts);
-    snprintf(text, sizeof text, "%" PRIu64 "/%" PRIu64 "  %" PRIu64 " running  %s", done,
-             progress->total, running, verdicts);
-    progress_update(progress, done, text);
-}
-
 /* The coordinator holds the question until something of the run has changed. A coordinator that is
  * away for a while (restarted) does not end the watching. */
 static bool follow(struct remote *remote, uint64_t run, const struct watch_hook *hook,
-                   struct progress *progress, struct err *err)
+                   struct live *live, struct err *err)
 {
     uint64_t event = 0;
     char path[96];
@@ -77,7 +48,7 @@ static bool follow(struct remote *remote, uint64_t run, const struct watch_hook 
         }
         failures = 0;
         event = number_of(answer, "event");
-        show(progress, answer);
+        live_show(live, answer);
         over = is_over(answer);
         json_decref(answer);
         if (over)
@@ -123,12 +94,12 @@ bool watch_print(const struct run_results *results, bool json, struct err *err)
 bool watch_follow(struct remote *remote, uint64_t run, const struct watch_hook *hook,
                   struct err *err)
 {
-    struct progress progress;
+    struct live live;
     bool ok;
 
-    progress_begin(&progress, "running", 0, false);
-    ok = follow(remote, run, hook, &progress, err);
-    progress_end(&progress);
+    live_begin(&live, remote, run);
+    ok = follow(remote, run, hook, &live, err);
+    live_end(&live);
     return ok;
 }
 

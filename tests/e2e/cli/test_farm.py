@@ -42,6 +42,33 @@ class Farm(Rig):
         self.assertEqual(run["counts"]["pass"], 1)
         self.assertEqual([job["exit_status"] for job in run["jobs"] if job["name"] == "bad"], [7])
 
+    def test_what_fails_is_told_when_it_fails(self):
+        path = self.jobs("{name: good, elf: pass.elf}", "{name: bad, elf: fail.elf}",
+                         "{name: slow, elf: loop.elf, limits: {instructions: 1500M}}")
+        done = self.call("farm", path, "-j", "1")
+        self.assertEqual(done.returncode, FAIL)
+        self.assertIn(b"\nfail: bad: exit status 7", b"\n" + done.stderr)
+        self.assertNotIn(b"good", done.stderr)
+
+    def test_a_terminal_shows_a_bar_and_what_runs(self):
+        path = self.jobs("{name: good, elf: pass.elf}",
+                         "{name: slow, elf: loop.elf, limits: {instructions: 1500M}}")
+        terminal, end = os.openpty()
+        process = subprocess.Popen([THAW, "farm", path, "-j", "1"], env=self.environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=end)
+        os.close(end)
+        shown = b""
+        try:
+            while piece := os.read(terminal, 65536):
+                shown += piece
+        except OSError:
+            pass  # the other end is closed
+        os.close(terminal)
+        self.assertEqual(process.wait(GUARD), TIMEOUT)
+        self.assertRegex(shown, rb"running \[[#.]+\] [01]/2  1 running")
+        self.assertRegex(shown, rb"\n\r +[\d.]+ s  local-1 +slow")
+        self.assertRegex(shown, rb"\x1b\[1A\r\x1b\[J")  # and it was taken away
+
     def test_a_run_that_passes_ends_with_0(self):
         run = self.farm(self.jobs("{name: good, elf: pass.elf}"))
         self.assertEqual(self.verdicts(run), {"good": "pass"})

@@ -21,7 +21,7 @@ MARK = "=== done ==="
 SHAPES = [(r"\b[0-9a-f]{16}\b", "ID"), (r"\b0x[0-9a-f]+\b", "HEX"),
           (r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?", "DATE"),
           (r"\d[\d.]*( ?(us|ms|s|min|K|M|G|B|KiB|MiB|GiB)\b)?", "N"),
-          (r"N\+deb\d*N?", "N"), (r"Linux thaw \S+ .*", "UNAME"), (r"\s+", " ")]
+          (r"N( N)+", "N"), (r"N\+deb\d*N?", "N"), (r"Linux thaw \S+ .*", "UNAME"), (r"\s+", " ")]
 
 
 def shape(line):
