@@ -121,6 +121,10 @@ static bool check_registers(const struct hart_state *state, struct err *err)
         return impossible(err, "x[0]", state->x[0]);
     if ((state->pc & 1) != 0)
         return impossible(err, "pc", state->pc);
+    if ((state->mepc & 1) != 0) /* a return would lead to an odd pc */
+        return impossible(err, "mepc", state->mepc);
+    if ((state->sepc & 1) != 0)
+        return impossible(err, "sepc", state->sepc);
     if (satp_mode != 0 && (satp_mode < 8 || satp_mode > 10))
         return impossible(err, "satp", state->satp);
     if ((state->mstatus & STATUS_MPP) == UINT64_C(2) << STATUS_MPP_SHIFT)
