@@ -1,5 +1,6 @@
 #include "tests/support/store_fault.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -8,8 +9,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum mode { OFF, KILL, FAIL, CALL };
@@ -117,6 +120,15 @@ ssize_t write(int fd, const void *bytes, size_t size)
     return syscall(SYS_write, fd, bytes, size);
 }
 
+/* As pwrite, which syscall() cannot call: how an offset of 64 bits is passed differs between hosts.
+ */
+static ssize_t write_at(int fd, const void *bytes, size_t size, off_t offset)
+{
+    struct iovec all = {(void *)(uintptr_t)bytes, size};
+
+    return pwritev(fd, &all, 1, offset);
+}
+
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 {
     enum mode met = step();
@@ -126,10 +138,10 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
         return -1;
     }
     if (met == KILL) {
-        (void)syscall(SYS_pwrite64, fd, bytes, size / 2, offset);
+        (void)write_at(fd, bytes, size / 2, offset);
         die();
     }
-    return syscall(SYS_pwrite64, fd, bytes, size, offset);
+    return write_at(fd, bytes, size, offset);
 }
 
 int fsync(int fd)
@@ -139,7 +151,11 @@ int fsync(int fd)
 
 int ftruncate(int fd, off_t size)
 {
-    return may_go() ? (int)syscall(SYS_ftruncate, fd, size) : -1;
+    int (*next)(int, off_t);
+    void *found = dlsym(RTLD_NEXT, "ftruncate64");
+
+    memcpy(&next, &found, sizeof next);
+    return may_go() ? next(fd, size) : -1;
 }
 
 int rename(const char *from, const char *to)
@@ -171,5 +187,5 @@ int open(const char *path, int flags, ...)
         if (!may_go())
             return -1;
     }
-    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode_bits);
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_LARGEFILE, mode_bits);
 }

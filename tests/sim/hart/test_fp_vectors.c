@@ -36,7 +36,7 @@ static size_t operand_count(char kind)
     }
 }
 
-static uint64_t operand(char kind, size_t index)
+static uint64_t operand(char kind, uint64_t index)
 {
     uint64_t sign = index & 1;
 
