@@ -47,7 +47,7 @@ class Farm(Rig):
                          "{name: slow, elf: loop.elf, limits: {instructions: 1500M}}")
         done = self.call("farm", path, "-j", "1")
         self.assertEqual(done.returncode, FAIL)
-        self.assertIn(b"\nfail: bad: exit status 7", b"\n" + done.stderr)
+        self.assertIn(b"\nfail: bad: the machine stopped: exit status 7", b"\n" + done.stderr)
         self.assertNotIn(b"good", done.stderr)
 
     def test_a_terminal_shows_a_bar_and_what_runs(self):
