@@ -191,6 +191,7 @@ static void pack(struct errand *errand, struct depot *depot)
     spawner_judge(&errand->event, buf_span(&errand->written), outcome);
     errand->ok = keep(errand, depot_store(depot), outcome, result) &&
                  spool_put(errand->spool, result, &errand->err);
+    errand->thaw_ns = outcome->thaw_ns;
     if (errand->job.kind == JOB_BOOT)
         errand->made = outcome->checkpoint;
     if (errand->ok)

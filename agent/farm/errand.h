@@ -32,6 +32,7 @@ struct errand {
     bool fetched; /* FETCH: the checkpoint was not here before */
     struct err err;
     struct worker_order order; /* FETCH */
+    uint64_t thaw_ns;          /* PACK: as in struct worker_outcome */
     struct hash made;          /* PACK: the checkpoint that a boot made; zero: none */
     uint64_t due_ns;           /* the agent's: when to try again */
 };

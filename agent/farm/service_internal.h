@@ -29,6 +29,7 @@ struct task {
     uint64_t token;
     struct message_job job;
     enum task_state state;
+    uint64_t claimed_ns; /* when the claim was sent that it is the first job of; 0: of none */
     bool cancelled; /* somebody asked for its end */
     bool unknown;   /* its lease is gone: nothing is reported */
     struct worker_order order;
@@ -86,6 +87,7 @@ struct agent {
     uint64_t join_ns; /* replaying ends then at the latest */
     uint64_t hello_at_ns, result_at_ns, drain_until_ns, tick_ns;
     uint64_t quiet_ns;    /* since when nothing runs any more, while draining; 0: not yet */
+    uint64_t claimed_ns;  /* when the last claim was sent; 0: its first job has come */
     uint64_t claim_at_ns; /* not before, unless a slot becomes free */
     uint64_t pause_ns;    /* no claims until then at all */
     uint32_t slots;

@@ -108,6 +108,7 @@ static void say_claim(struct agent *agent)
     claim->wait_ms = agent->task_count == 0 ? WAIT_MS : 0;
     memcpy(claim->cached, agent->cached, agent->cached_count * sizeof agent->cached[0]);
     claim->cached_count = agent->cached_count;
+    agent->claimed_ns = agent_now_ns();
     (void)send(agent, TALK_CLAIM, TIMEOUT_MS + claim->wait_ms);
 }
 

@@ -97,6 +97,8 @@ void task_grant(struct agent *agent, const struct message_job *job)
         return;
     }
     task = add(agent, job, TASK_FETCHING);
+    task->claimed_ns = agent->claimed_ns;
+    agent->claimed_ns = 0;
     tell_keeper(agent, KEEPER_HOLD, job->lease);
     errand = errand_new(ERRAND_FETCH, task->token, job);
     errand->max_bytes = agent->options->store_bytes;
@@ -365,6 +367,17 @@ static void push_later(struct agent *agent, const struct task *task)
     try_later(agent, errand);
 }
 
+/* For tests/bench, which reads it: from a claim to its first job's worker. */
+static void log_start(const struct task *task, uint64_t thaw_ns)
+{
+    if (task->claimed_ns != 0 && thaw_ns != 0)
+        log_message(LOG_DEBUG,
+                    "lease %" PRIu64 ": ordered %" PRIu64 " us after the claim, began %" PRIu64
+                    " us after that",
+                    task->job.lease, (task->order.ordered_ns - task->claimed_ns) / 1000,
+                    thaw_ns / 1000);
+}
+
 /* True if the errand is kept for another try. */
 static bool packed(struct agent *agent, struct task *task, struct errand *errand)
 {
@@ -376,6 +389,7 @@ static bool packed(struct agent *agent, struct task *task, struct errand *errand
         try_later(agent, errand);
         return true;
     }
+    log_start(task, errand->thaw_ns);
     if (!errand->pushed)
         log_message(LOG_WARNING, "a log is sent later: %s", errand->err.text);
     task->state = errand->pushed ? TASK_SPOOLED : TASK_UNSENT;
