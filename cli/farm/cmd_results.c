@@ -1,5 +1,6 @@
 /* cmd_results.c — `thaw results`: what came of a run, and how that differs from another. */
 #include "cli/farm/commands.h"
+#include "cli/farm/evidence.h"
 #include "cli/farm/report_files.h"
 #include "cli/farm/watching.h"
 
@@ -9,13 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEY_AGAINST = 0x5900 };
+enum { KEY_AGAINST = 0x5900, KEY_LOG, KEY_SAVE };
 
 struct results_input {
     struct client client;
     const char *run;
     struct report_files files;
     const char *against;
+    const char *log;  /* of that test, instead of anything else */
+    const char *save; /* a folder for what the tests left */
 };
 
 static bool take(void *context, int key, const char *value, struct err *err)
@@ -25,6 +28,12 @@ static bool take(void *context, int key, const char *value, struct err *err)
     switch (key) {
     case KEY_AGAINST:
         input->against = value;
+        return true;
+    case KEY_LOG:
+        input->log = value;
+        return true;
+    case KEY_SAVE:
+        input->save = value;
         return true;
     case ARGP_KEY_ARG:
         if (input->run != NULL)
@@ -81,7 +90,13 @@ static bool report(const struct results_input *input, struct remote *remote, uin
 
     if (!run_results_fetch(remote, run, &results, err))
         return false;
-    ok = report_files_write(&input->files, &results, remote, err);
+    if (input->log != NULL) {
+        ok = evidence_print_log(&results, remote, input->log, err);
+        run_results_release(&results);
+        return ok;
+    }
+    ok = (input->save == NULL || evidence_save(&results, remote, input->save, err)) &&
+         report_files_write(&input->files, &results, remote, err);
     if (ok && input->against != NULL)
         ok = (json || to_stdout || watch_print(&results, false, err)) &&
              print_comparison(remote, run, input->against, json, err);
@@ -99,12 +114,16 @@ int command_results(int argc, char **argv)
         REPORT_OPTIONS,
         {"against", KEY_AGAINST, "RUN", 0,
          "what differs from another run: its number, \"previous\", or the name of a baseline", 0},
+        {"log", KEY_LOG, "TEST", 0, "print the console log of that test, and nothing else", 0},
+        {"save", KEY_SAVE, "FOLDER", 0,
+         "make a folder with the console log, the artifacts and the result of each test", 0},
         {0, 0, 0, 0, 0, 0},
     };
     static const struct command_usage usage = {
         "results", "[RUN]",
         "What came of a run: a number, or the latest. The exit status says how the run was.\v"
-        "Example:\n  thaw results 17 --junit junit.xml\n  thaw results --against previous",
+        "Example:\n  thaw results 17 --junit junit.xml\n  thaw results --against previous\n"
+        "  thaw results 17 --log 'pipes [seed=3]'",
         options, take};
     struct results_input input = {.run = NULL};
     struct remote *remote = NULL;
