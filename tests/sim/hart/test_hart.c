@@ -231,6 +231,60 @@ static void every_state_a_hart_comes_into_is_one_it_takes(void **context)
     }
 }
 
+/* A value that somebody might put into a checkpoint. */
+static uint64_t hostile_value(uint64_t *seed)
+{
+    uint64_t bits = rig_random(seed), pick = rig_random(seed);
+
+    switch (pick % 6) {
+    case 0:
+        return bits;
+    case 1:
+        return UINT64_C(1) << (bits & 63);
+    case 2:
+        return 0 - (bits & 15);
+    case 3:
+        return RIG_RAM + RIG_RAM_BYTES - (bits & 15);
+    case 4:
+        return RIG_RAM + (bits & 0xffe);
+    default:
+        return bits & 15;
+    }
+}
+
+/* What is refused has its own test; whatever is taken must do no harm, however strange. */
+static void every_state_that_is_taken_runs(void **context)
+{
+    static uint8_t start[sizeof(struct hart_state)];
+    uint64_t seed = 1;
+    uint32_t taken = 0;
+
+    (void)context;
+    put_random_program(&seed);
+    memcpy(start, rig.state, sizeof start);
+    for (uint32_t i = 0; i < 20000; i++) {
+        struct err err = ERR_INIT;
+        struct hart_state state;
+
+        memcpy(&state, start, sizeof state);
+        for (uint64_t k = rig_random(&seed) % 6; k < 8; k++) {
+            uint64_t value = hostile_value(&seed);
+            size_t at = rig_random(&seed) % (sizeof state / 8) * 8;
+
+            memcpy((uint8_t *)&state + at, &value, 8);
+        }
+        if (!takes(&state, &err))
+            continue;
+        taken++;
+        memcpy(rig.state, &state, sizeof state);
+        machine_rebuild(rig.machine);
+        rig_run(&rig, 1 + rig_random(&seed) % 60);
+        if (!takes(rig.state, &err))
+            fail_msg("state %u: %s", i, err.text);
+    }
+    assert_true(taken > 2000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_rig, close_rig)
 
 int main(void)
@@ -243,6 +297,7 @@ int main(void)
         TEST(a_written_time_moves_the_supervisor_timer),
         TEST(a_waiting_hart_wakes_when_stimecmp_is_due),
         TEST(every_state_a_hart_comes_into_is_one_it_takes),
+        TEST(every_state_that_is_taken_runs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
