@@ -29,6 +29,8 @@ ARROWS = {
     "sim/board": ["sim/core", "sim/hart", "sim/device", "storage/base"],
     "jobs": ["storage/base"],
     "agent": ["jobs", "sim/core", "sim/hart", "sim/device", "sim/board", "storage", "storage/base"],
+    "agent/verify": ["agent", "jobs", "sim/core", "sim/hart", "sim/device", "sim/board", "storage",
+                     "storage/base"],
     "storage/remote": ["storage", "storage/base"],
     "jobs/wire": ["jobs", "storage/base"],
     "agent/farm": ["agent", "jobs/wire", "storage/remote", "jobs", "sim/core", "sim/hart",
@@ -39,8 +41,8 @@ ARROWS = {
     "cli/base": ["jobs", "storage", "storage/base"],
     "cli/farm": ["cli/base", "coordinator", "coordinator/queue", "agent/farm", "agent",
                  "jobs/wire", "jobs", "storage/remote", "storage", "storage/base"],
-    "cli": ["cli/base", "agent", "jobs", "sim/core", "sim/hart", "sim/device", "sim/board",
-            "storage", "storage/base"],
+    "cli": ["cli/base", "agent", "agent/verify", "jobs", "sim/core", "sim/hart", "sim/device",
+            "sim/board", "storage", "storage/base"],
 }
 
 # Tests see what the program they are linked into sees, and the helpers.
