@@ -35,7 +35,7 @@ static const char script[] =
     "    fi\n"
     "    case $command in\n"
     "    boot|import) mapfile -t COMPREPLY < <(compgen -f -- \"$word\") ;;\n"
-    "    run|shell|show|diff|tag|rm|export)\n"
+    "    run|shell|show|diff|tag|rm|export|verify)\n"
     "        mapfile -t COMPREPLY < <(compgen -W \"$(thaw ls --names 2>/dev/null)\" -- \"$word\") "
     ";;\n"
     "    esac\n"

@@ -20,6 +20,9 @@ int command_fsck(int argc, char **argv);
 int command_attrs(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_import(int argc, char **argv);
+int command_verify(int argc, char **argv);
+/* What `verify` starts on each host. */
+int command_verify_host(int argc, char **argv);
 int command_completion(int argc, char **argv);
 /* All commands of the farm: hands over to `thaw-farm`, beside this program. */
 int command_farm(int argc, char **argv);

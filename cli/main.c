@@ -1,6 +1,8 @@
 /* main.c — `thaw`: finds the subcommand and hands over. */
 #include "cli/commands.h"
 
+#include <string.h>
+
 const struct command commands[] = {
     {"boot", "boot a machine up to its freeze point and freeze it", command_boot},
     {"run", "thaw a checkpoint, run a test or a suite, report", command_run},
@@ -24,17 +26,21 @@ const struct command commands[] = {
     {"results", "what came of a run, and how it differs from another", command_farm},
     {"cancel", "stop a run, or hold it", command_farm},
     {"agents", "list a coordinator's agents, invite new ones", command_farm},
+    {"verify", "the same checkpoint on unlike hosts: the same states?", command_verify},
     {"completion", "print the shell completion script", command_completion},
 };
 const size_t command_count = sizeof commands / sizeof commands[0];
 
 int main(int argc, char **argv)
 {
+    static const char host[] = "verify-host"; /* not for people: in no list */
     static const struct command_set set = {
         "thaw", "Boot once, freeze, and thaw the frozen machine for every test, on any host.",
         "  thaw boot debian.yaml -n debian-booted\n"
         "  thaw run debian-booted -- uname -a\n",
         commands, sizeof commands / sizeof commands[0]};
 
+    if (argc == 2 && strcmp(argv[1], host) == 0)
+        return command_verify_host(argc - 1, argv + 1);
     return command_main(&set, argc, argv);
 }
