@@ -85,13 +85,16 @@ bool channel_receive(int channel, struct channel_message *message, struct err *e
                           .msg_iovlen = 1,
                           .msg_control = control.room,
                           .msg_controllen = sizeof control.room};
+    bool reset = false;
     ssize_t got;
 
     message->size = 0;
     message->fd = -1;
+    /* A peer that is gone and has not read all is told of first, and once; what it said before is
+     * still there (unix(7)). */
     do
         got = recvmsg(channel, &head, MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
     if (got < 0 && errno == ECONNRESET)
         return true;
     if (got < 0)
