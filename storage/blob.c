@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECE 65536u
+#define PIECE     65536u
+#define FLUSH_MAX 64 /* more at once are flushed with all the rest of the disk */
 
 /* blobs/HA */
 static char *blob_folder(const struct directory *directory, const struct hash *id)
@@ -83,6 +84,56 @@ bool store_blob_put(struct store *store, struct span bytes, struct hash *id, str
     ok = file_write_all(file.fd, bytes, file.path, err) && move_in(directory, &file, id, err);
     temp_file_drop(&file);
     file_unlock(&lock);
+    return ok;
+}
+
+static bool flush_opened(const int *fds, size_t count, const char *root, struct err *err)
+{
+    bool ok = true;
+
+    /* All are on their way before the first is waited for. */
+    for (size_t i = 0; i < count; i++)
+        (void)sync_file_range(fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = fsync(fds[i]) == 0 || errno == EINVAL ||
+             err_set_errno(err, errno, "cannot flush blobs of the store %s", root);
+    return ok;
+}
+
+struct flush {
+    int fds[2 * FLUSH_MAX + 1];
+    size_t count;
+};
+
+/* Takes the path. What is not there is passed over. */
+static bool open_for_flush(struct flush *flush, char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 || errno == ENOENT || err_set_errno(err, errno, "cannot open %s", path);
+
+    if (fd >= 0)
+        flush->fds[flush->count++] = fd;
+    mem_free(path);
+    return ok;
+}
+
+bool store_blob_flush(struct store *store, const struct hash *ids, size_t count, struct err *err)
+{
+    struct directory *directory = directory_of(store);
+    struct flush flush = {.count = 0};
+    bool ok = true;
+
+    if (count > FLUSH_MAX)
+        return store_blob_sync(store, err);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = hash_is_zero(&ids[i]) || open_for_flush(&flush, blob_path(directory, &ids[i]), err);
+    /* The folders that name them, when these are on their way. */
+    for (size_t i = 0; ok && i < count; i++)
+        ok = hash_is_zero(&ids[i]) || open_for_flush(&flush, blob_folder(directory, &ids[i]), err);
+    ok = ok && open_for_flush(&flush, mem_text(directory->blobs_folder), err) &&
+         flush_opened(flush.fds, flush.count, directory->root, err);
+    for (size_t i = 0; i < flush.count; i++)
+        close(flush.fds[i]);
     return ok;
 }
 

@@ -3,8 +3,8 @@
  * keeps them says which are still wanted (store_blob_sweep).
  *
  * A blob appears whole or not at all. It is durable, power loss included, only after
- * store_blob_sync: many blobs and one flush cost what one blob and a flush would. One that a power
- * loss damaged is found out by its hash when it is read. */
+ * store_blob_sync or store_blob_flush: many blobs and one flush cost little more than one blob and
+ * a flush. One that a power loss damaged is found out by its hash when it is read. */
 #ifndef THAW_STORAGE_BLOB_H
 #define THAW_STORAGE_BLOB_H
 
@@ -19,6 +19,9 @@ bool store_blob_put_file(struct store *store, const char *path, struct hash *id,
                          struct err *err);
 /* Makes every blob that was put before durable. */
 bool store_blob_sync(struct store *store, struct err *err);
+/* Makes these durable; ids that are not there, or are zero, are passed over. Does not wait for what
+ * others wrote to the same disk, as store_blob_sync does. */
+bool store_blob_flush(struct store *store, const struct hash *ids, size_t count, struct err *err);
 
 /* Appends the bytes, verified. ERR_NOT_FOUND, ERR_CORRUPT, ERR_TOO_BIG for out->max. */
 bool store_blob_get(struct store *store, const struct hash *id, struct buf *out, struct err *err);

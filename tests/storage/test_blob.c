@@ -65,6 +65,34 @@ static void what_was_put_is_had_again(void **state)
     buf_release(&out);
 }
 
+static void flush_passes_over_what_is_not_there(void **state)
+{
+    struct rig *rig = *state;
+    struct hash ids[70] = {
+        put(rig, "one"), {{0}}, hash_of(span_of_text("never put")), put(rig, "two")};
+    struct err err = ERR_INIT;
+
+    assert_true(store_blob_flush(rig->store, NULL, 0, &err));
+    assert_true(store_blob_flush(rig->store, ids, 4, &err));
+    assert_true(store_blob_flush(rig->store, ids, 70, &err));
+}
+
+static void flush_says_what_cannot_be_flushed(void **state)
+{
+    struct rig *rig = *state;
+    struct hash id = hash_of(span_of_text("a loop"));
+    char *path = store_blob_path(rig->store, &id), *slash = strrchr(path, '/');
+    struct err err = ERR_INIT;
+
+    *slash = 0;
+    assert_true(folder_make(path, &err));
+    *slash = '/';
+    assert_int_equal(symlink(path, path), 0);
+    assert_false(store_blob_flush(rig->store, &id, 1, &err));
+    assert_int_equal(unlink(path), 0);
+    mem_free(path);
+}
+
 static void an_unknown_blob_is_not_found(void **state)
 {
     struct rig *rig = *state;
@@ -205,6 +233,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_put_is_had_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(flush_passes_over_what_is_not_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(flush_says_what_cannot_be_flushed, setup, teardown),
         cmocka_unit_test_setup_teardown(an_unknown_blob_is_not_found, setup, teardown),
         cmocka_unit_test_setup_teardown(a_larger_blob_than_asked_for_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_is_found_when_it_is_read, setup, teardown),
