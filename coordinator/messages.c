@@ -271,6 +271,19 @@ static enum message_outcome outcome_of(enum queue_outcome outcome)
     return MESSAGE_OUTCOME_STALE;
 }
 
+static void keep_blob(struct service *service, const struct hash *id)
+{
+    if (!hash_is_zero(id) && service->blob_count < SERVICE_BLOBS_MAX)
+        service->blobs[service->blob_count++] = *id;
+}
+
+static void keep_blobs(struct service *service, const struct message_job_result *said)
+{
+    keep_blob(service, &said->console);
+    for (uint32_t i = 0; i < said->artifact_count; i++)
+        keep_blob(service, &said->artifacts[i].hash);
+}
+
 /* False: the bracket is lost. A result that cannot be is told from one that comes too late only in
  * the log: either way its agent must forget it. */
 static bool take_result(struct service *service, const struct queue_id *agent,
@@ -290,7 +303,8 @@ static bool take_result(struct service *service, const struct queue_id *agent,
                     err.text);
         recorded = QUEUE_STALE;
     }
-    service->has_results = service->has_results || recorded == QUEUE_RECORDED;
+    if (recorded == QUEUE_RECORDED)
+        keep_blobs(service, said);
     *outcome = outcome_of(recorded);
     return true;
 }

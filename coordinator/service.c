@@ -213,8 +213,8 @@ static bool commit(struct service *service, struct err *err)
         queue_rollback(service->queue);
         return err_set(err, ERR_IO, "the database has failed: nothing was changed, try again");
     }
-    if (service->has_results && service->options.store != NULL &&
-        !store_blob_sync(service->options.store, err)) {
+    if (service->blob_count != 0 && service->options.store != NULL &&
+        !store_blob_flush(service->options.store, service->blobs, service->blob_count, err)) {
         queue_rollback(service->queue);
         return false;
     }
@@ -265,7 +265,7 @@ static void bracket(struct service *service)
     struct err err = ERR_INIT;
 
     service->is_lost = false;
-    service->has_results = false;
+    service->blob_count = 0;
     if (!queue_begin(service->queue, &err)) {
         /* Whoever asked waits a turn: requests are still in the mailbox and the gateway. */
         log_message(LOG_ERROR, "queue: %s", err.text);

@@ -16,6 +16,8 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
+#define SERVICE_BLOBS_MAX 65
+
 /* Counts of durations, by upper bounds of 100 us times powers of two: 100 us … 3.3 s, more. */
 #define HISTOGRAM_BUCKETS 17
 struct histogram {
@@ -46,9 +48,11 @@ struct service {
     struct task_list tasks;
     struct api_request *answered, **answered_last; /* of this bracket, in order */
     atomic_bool is_stopping;
-    bool is_lost;     /* the bracket: commit will fail */
-    bool has_results; /* the bracket names blobs that must be durable before it */
-    uint64_t tick_ns; /* when the next tick is due */
+    bool is_lost; /* the bracket: commit will fail */
+    /* What the bracket's results name must be durable before it. */
+    struct hash blobs[SERVICE_BLOBS_MAX];
+    size_t blob_count; /* SERVICE_BLOBS_MAX: or more than these */
+    uint64_t tick_ns;  /* when the next tick is due */
     uint64_t tasks_due_ns;
     /* Claims that are held, oldest first. */
     struct held_claim *held, **held_last;
