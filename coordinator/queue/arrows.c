@@ -91,13 +91,17 @@ static void remember(struct queue *queue, const struct job *job, const struct qu
     db_run(&queue->db, add);
 }
 
-/* How long the test takes, for the next time. */
+/* How long the test takes, for the next time; and about how long its run's others may. */
 static void learn(struct queue *queue, const struct job *job, const struct queue_result *result)
 {
     sqlite3_stmt *expect = db_use(&queue->db, SQL_TEST_EXPECT);
+    uint64_t took_us = result->wall_ns / 1000 + 1;
+    struct run *run = job->run;
 
-    DB_NUMBERS(expect, job->test, result->wall_ns / 1000 + 1);
+    DB_NUMBERS(expect, job->test, took_us);
     db_run(&queue->db, expect);
+    if (job->kind == JOB_TEST)
+        run->learned_us = run->learned_us ? (7 * run->learned_us + took_us) / 8 : took_us;
 }
 
 static void finish(struct queue *queue, struct job *job, enum verdict verdict)

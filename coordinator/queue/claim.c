@@ -94,6 +94,15 @@ static struct lane *best(const struct candidates *candidates)
     return best ? best->lane : NULL;
 }
 
+/* A test that never ran is thought to take twice what its run's tests took lately: at a run's
+ * beginning little is given at a time, soon as much as is good for short tests. */
+static uint64_t expected_of(const struct job *job)
+{
+    if (job->expected_us)
+        return job->expected_us;
+    return job->run->learned_us && job->kind == JOB_TEST ? 2 * job->run->learned_us : EXPECTED_US;
+}
+
 static bool grant_first(struct queue *queue, struct lane *lane, struct agent *agent,
                         struct queue_grant *out, uint64_t *expected_us)
 {
@@ -106,7 +115,7 @@ static bool grant_first(struct queue *queue, struct lane *lane, struct agent *ag
         CHECK(queue->db.faulty); /* or the lane's count lies */
         return false;
     }
-    *expected_us = job.expected_us ? job.expected_us : EXPECTED_US;
+    *expected_us = expected_of(&job);
     job_go(queue, &job, EVENT_GRANT, &(struct job_change){.agent = agent, .granted = &out->lease});
     out->run = job.run_id;
     out->job = job.id;

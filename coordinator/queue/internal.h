@@ -58,7 +58,8 @@ struct run {
     uint32_t rerun_permille;
     uint64_t jobs;
     struct counts counts;
-    bool dirty;    /* counts are not written yet */
+    bool dirty;          /* counts are not written yet */
+    uint64_t learned_us; /* what its tests took lately; 0: none was done since the start */
     uint64_t pass; /* fairness: microseconds of work given so far, from the start of the others */
     struct lane **lanes;
     size_t lane_count, lane_capacity;

@@ -156,6 +156,29 @@ QUEUE_FARM_TEST(short_jobs_are_bundled_and_the_last_ones_are_shared)
     assert_int_equal(queue_farm_claim(farm, &one, &grants), 5);
 }
 
+QUEUE_FARM_TEST(jobs_that_never_ran_are_bundled_by_what_others_of_their_run_took)
+{
+    struct queue_job_request jobs[100];
+    char names[100][16];
+    struct queue_grants grants;
+    struct queue_farm_agent one = queue_farm_agent(farm, 1);
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(names[i], sizeof(names[i]), "j%d", i);
+        jobs[i] = queue_farm_job(names[i]);
+    }
+    queue_farm_submit(farm, jobs, 100);
+    assert_int_equal(queue_farm_claim(farm, &one, &grants), 2); /* nothing is known: little */
+    struct queue_result result = queue_farm_result_of(&grants.grants[0], VERDICT_PASS);
+    result.wall_ns = QUEUE_FARM_SECOND / 20;
+    queue_farm_record(farm, &one, &result);
+    assert_int_equal(queue_farm_claim(farm, &one, &grants), 20); /* at twice that time each */
+    result = queue_farm_result_of(&grants.grants[0], VERDICT_PASS);
+    result.wall_ns = 60 * (uint64_t)QUEUE_FARM_SECOND;
+    queue_farm_record(farm, &one, &result);
+    assert_int_equal(queue_farm_claim(farm, &one, &grants), 1); /* some are long */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +189,7 @@ int main(void)
         cmocka_unit_test(agent_is_given_what_it_has_cached),
         cmocka_unit_test(longest_goes_first_by_what_is_known_of_the_past),
         cmocka_unit_test(short_jobs_are_bundled_and_the_last_ones_are_shared),
+        cmocka_unit_test(jobs_that_never_ran_are_bundled_by_what_others_of_their_run_took),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
