@@ -108,7 +108,10 @@ static bool show_schedule(void *context, const struct queue_schedule *schedule)
     json_write_key_text(writer, "missed", schedule->missed == JOB_MISSED_SKIP ? "skip" : "run");
     json_write_key_bool(writer, "paused", schedule->paused);
     json_write_key_int(writer, "next_s", schedule->next_s);
+    json_write_key_int(writer, "last_s",
+                       schedule->last_slot_s == INT64_MIN ? 0 : schedule->last_slot_s);
     json_write_key_uint(writer, "last_run", schedule->last_run);
+    json_write_key_text(writer, "error", schedule->error[0] != 0 ? schedule->error : NULL);
     json_write_close(writer);
     return true;
 }

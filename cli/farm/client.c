@@ -1,13 +1,16 @@
 #include "cli/farm/client.h"
 
+#include "jobs/table.h"
 #include "storage/base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define URL_MAX   2048
 #define REPLY_MAX (256u << 20)
+#define TABLE_MAX (64u << 20)
 
 bool client_take(struct client *client, int key, const char *value)
 {
@@ -87,6 +90,47 @@ bool client_open(const struct client *client, struct remote **out, struct err *e
     }
     ok = ok && remote_open(&options, out, err);
     buf_release(&token);
+    return ok;
+}
+
+char *client_path(const char *before, const char *name, const char *after)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~";
+    size_t size = strlen(before) + 3 * strlen(name) + strlen(after) + 1, used;
+    char *out = mem_alloc(size);
+
+    used = (size_t)snprintf(out, size, "%s", before);
+    for (size_t i = 0; name[i] != 0; i++) {
+        /* A dot at the beginning might be taken for a folder. */
+        bool is_plain = strchr(plain, name[i]) != NULL || (name[i] == '.' && i != 0);
+        used += (size_t)snprintf(out + used, size - used, is_plain ? "%c" : "%%%02X",
+                                 (unsigned char)name[i]);
+    }
+    snprintf(out + used, size - used, "%s", after);
+    return out;
+}
+
+const char *client_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text != NULL ? text : "";
+}
+
+long long client_number(const json_t *object, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(object, key));
+}
+
+bool client_print(struct table *table, struct err *err)
+{
+    struct buf out = BUF_INIT(TABLE_MAX);
+    bool ok = table_write(table, isatty(STDOUT_FILENO) == 1, &out, err);
+
+    if (ok && out.size != 0)
+        fwrite(out.data, 1, out.size, stdout);
+    table_release(table);
+    buf_release(&out);
     return ok;
 }
 

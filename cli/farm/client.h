@@ -46,6 +46,16 @@ bool client_open(const struct client *client, struct remote **out, struct err *e
 const char *client_address(const struct client *client);
 const char *client_ca(const struct client *client);
 
+/* A path or query with a name of any bytes in it, in memory of the caller's (mem_free). */
+char *client_path(const char *before, const char *name, const char *after);
+/* A text of an object; "" if it has none of that name. */
+const char *client_text(const json_t *object, const char *key);
+/* A number of it; 0 likewise. */
+long long client_number(const json_t *object, const char *key);
+/* Writes the table to standard output, in colours if that is a terminal; releases it. */
+struct table;
+bool client_print(struct table *table, struct err *err);
+
 /* Asks and parses: the answer is a JSON object or array, to be freed with json_decref. */
 bool client_ask(struct remote *remote, const char *method, const char *path, struct span body,
                 json_t **out, struct err *err);

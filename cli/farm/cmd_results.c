@@ -5,6 +5,7 @@
 #include "cli/farm/watching.h"
 
 #include "cli/base/output.h"
+#include "jobs/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,36 +49,89 @@ static bool take(void *context, int key, const char *value, struct err *err)
     }
 }
 
-/* A line a test that is not as it was; the coordinator compares. */
-static bool print_comparison(struct remote *remote, uint64_t run, const char *against, bool json,
-                             struct err *err)
-{
-    const char *name;
-    json_t *answer, *list;
-    char path[512];
-    bool ok;
+/* In the order that people want to know them. */
+static const struct {
+    const char *key, *words;
+    enum colour colour;
+} changes[] = {{"newly_failing", "newly failing", COLOUR_RED},
+               {"newly_divergent", "newly divergent", COLOUR_RED},
+               {"still_failing", "still failing", COLOUR_YELLOW},
+               {"slower", "slower", COLOUR_YELLOW},
+               {"fixed", "fixed", COLOUR_GREEN},
+               {"added", "added", COLOUR_NONE},
+               {"gone", "gone", COLOUR_NONE}};
+#define CHANGE_COUNT (sizeof changes / sizeof changes[0])
 
-    snprintf(path, sizeof path, "runs/%" PRIu64 "/compare?against=%s", run, against);
-    ok = client_ask(remote, "GET", path, (struct span){0}, &answer, err);
-    if (!ok)
-        return false;
-    if (json) {
-        print_json(answer);
+/* "3 newly failing, 1 fixed", or that there is nothing to say. */
+static void print_sum(const json_t *answer)
+{
+    const char *between = ": ";
+
+    for (size_t i = 0; i < CHANGE_COUNT; i++) {
+        size_t count = json_array_size(json_object_get(answer, changes[i].key));
+        if (count == 0)
+            continue;
+        printf("%s%zu %s", between, count, changes[i].words);
+        between = ", ";
+    }
+    printf(between[0] == ':' ? ": no difference\n" : "\n");
+}
+
+static void add_change(struct table *table, size_t change, const json_t *item)
+{
+    bool is_quarantined = json_is_true(json_object_get(item, "quarantined"));
+
+    table_cell(table, changes[change].colour, "%s", changes[change].words);
+    table_cell(table, COLOUR_BOLD, "%s", client_text(item, "name"));
+    table_cell(table, COLOUR_NONE, "%s%s", client_text(item, "text"),
+               is_quarantined ? ", in quarantine" : "");
+}
+
+/* A line a test that is not as it was; the coordinator compares. */
+static bool print_comparison(const json_t *answer, uint64_t run, struct err *err)
+{
+    static const struct table_column columns[] = {{NULL, false}, {NULL, false}, {NULL, false}};
+    long long against = client_number(answer, "against");
+    struct table table;
+
+    if (against == 0) {
+        printf("\nrun %" PRIu64 " is the first of its name: there is none to hold it against\n",
+               run);
         return true;
     }
-    printf("\nrun %" PRIu64 " against run %lld\n", run,
-           (long long)json_integer_value(json_object_get(answer, "against")));
-    json_object_foreach(answer, name, list)
-    {
-        for (size_t i = 0; json_is_array(list) && i < json_array_size(list); i++) {
-            const json_t *item = json_array_get(list, i);
-            const char *test = json_string_value(json_object_get(item, "name"));
-            const char *text = json_string_value(json_object_get(item, "text"));
-            printf("%-16s %s%s%s\n", name, test != NULL ? test : "?", text != NULL ? "  " : "",
-                   text != NULL ? text : "");
-        }
+    printf("\nrun %" PRIu64 " against run %lld", run, against);
+    print_sum(answer);
+    table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    for (size_t i = 0; i < CHANGE_COUNT; i++) {
+        const json_t *list = json_object_get(answer, changes[i].key);
+        for (size_t at = 0; at < json_array_size(list); at++)
+            add_change(&table, i, json_array_get(list, at));
     }
-    json_decref(answer);
+    return client_print(&table, err);
+}
+
+static bool ask_comparison(struct remote *remote, uint64_t run, const char *against, json_t **out,
+                           struct err *err)
+{
+    char before[64], *path;
+    bool ok;
+
+    snprintf(before, sizeof before, "runs/%" PRIu64 "/compare?against=", run);
+    path = client_path(before, against, "");
+    ok = client_ask(remote, "GET", path, (struct span){0}, out, err);
+    mem_free(path);
+    return ok;
+}
+
+/* The results for people or programs, and what differs, if asked for, below or instead. */
+static bool print_all(const struct run_results *results, const json_t *comparison, uint64_t run,
+                      bool json, struct err *err)
+{
+    if (comparison == NULL)
+        return watch_print(results, json, err);
+    if (!json)
+        return watch_print(results, false, err) && print_comparison(comparison, run, err);
+    print_json(json_deep_copy(comparison));
     return true;
 }
 
@@ -86,8 +140,12 @@ static bool report(const struct results_input *input, struct remote *remote, uin
 {
     bool to_stdout = report_files_take_stdout(&input->files);
     struct run_results results;
+    json_t *comparison = NULL;
     bool ok;
 
+    if (to_stdout && input->against != NULL)
+        return err_set(err, ERR_USAGE,
+                       "--against prints to standard output: let the report go to a file");
     if (!run_results_fetch(remote, run, &results, err))
         return false;
     if (input->log != NULL) {
@@ -95,14 +153,14 @@ static bool report(const struct results_input *input, struct remote *remote, uin
         run_results_release(&results);
         return ok;
     }
-    ok = (input->save == NULL || evidence_save(&results, remote, input->save, err)) &&
-         report_files_write(&input->files, &results, remote, err);
-    if (ok && input->against != NULL)
-        ok = (json || to_stdout || watch_print(&results, false, err)) &&
-             print_comparison(remote, run, input->against, json, err);
-    else if (ok && !to_stdout)
-        ok = watch_print(&results, json, err);
+    ok =
+        (input->against == NULL || ask_comparison(remote, run, input->against, &comparison, err)) &&
+        (input->save == NULL || evidence_save(&results, remote, input->save, err)) &&
+        report_files_write(&input->files, &results, remote, err);
+    if (ok && !to_stdout)
+        ok = print_all(&results, comparison, run, json, err);
     *status = verdict_exit_status(watch_verdict(&results));
+    json_decref(comparison);
     run_results_release(&results);
     return ok;
 }

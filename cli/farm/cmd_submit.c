@@ -1,6 +1,7 @@
 /* cmd_submit.c — `thaw submit`: hands a job file to a coordinator. */
 #include "cli/farm/client.h"
 #include "cli/farm/commands.h"
+#include "cli/farm/schedule.h"
 #include "cli/farm/submission.h"
 #include "cli/farm/watching.h"
 
@@ -13,7 +14,7 @@
 
 #define REPORT_MAX (1u << 20)
 
-enum { KEY_NAME = 0x5900, KEY_NO_CACHE, KEY_WATCH };
+enum { KEY_NAME = 0x5900, KEY_NO_CACHE, KEY_WATCH, KEY_SCHEDULE };
 
 struct submit_input {
     struct client client;
@@ -21,6 +22,7 @@ struct submit_input {
     const char **selectors; /* room for all arguments */
     const char *file;
     bool watch;
+    bool schedule;
 };
 
 static bool take(void *context, int key, const char *value, struct err *err)
@@ -37,6 +39,9 @@ static bool take(void *context, int key, const char *value, struct err *err)
     case KEY_WATCH:
         input->watch = true;
         return true;
+    case KEY_SCHEDULE:
+        input->schedule = true;
+        return true;
     case ARGP_KEY_ARG:
         if (input->file == NULL)
             input->file = value;
@@ -44,6 +49,8 @@ static bool take(void *context, int key, const char *value, struct err *err)
             input->selectors[input->options.selector_count++] = value;
         return true;
     case ARGP_KEY_END:
+        if (input->schedule && input->watch)
+            return err_set(err, ERR_USAGE, "--schedule starts nothing that --watch could follow");
         return input->file != NULL || err_set(err, ERR_USAGE, "the job file is missing");
     default:
         return client_take(&input->client, key, value);
@@ -83,6 +90,39 @@ const char *submit_who(void)
     return user != NULL && user[0] != 0 ? user : "nobody";
 }
 
+static void say_run(const struct common *common, const struct submit_input *input, uint64_t run,
+                    const struct submission *submission)
+{
+    if (common->json && !input->watch)
+        print_json(json_pack("{s:I, s:I}", "run", (json_int_t)run, "jobs",
+                             (json_int_t)submission->job_count));
+    else if (!common->json)
+        printf("run %llu: %zu jobs%s\n", (unsigned long long)run, submission->job_count,
+               submission->boot_count != 0 ? ", from checkpoints that are booted if need be" : "");
+}
+
+/* Nothing runs now: the coordinator starts it when its time comes. */
+static bool register_it(const struct common *common, struct remote *remote,
+                        const struct schedule_request *request, struct err *err)
+{
+    const struct job_workflow *workflow = &request->file->workflow;
+    char next[SCHEDULE_TIME_SIZE];
+    int64_t next_s;
+
+    if (!schedule_send(remote, request, &next_s, err))
+        return false;
+    schedule_time(next_s, workflow->schedule.time_zone, next);
+    if (common->json)
+        print_json(json_pack("{s:s, s:I, s:I}", "schedule", request->name, "jobs",
+                             (json_int_t)request->submission->job_count, "next_s",
+                             (json_int_t)next_s));
+    else
+        printf("schedule %s: %zu jobs at \"%s\" (%s), next at %s\n", request->name,
+               request->submission->job_count, workflow->schedule.cron,
+               workflow->schedule.time_zone, next);
+    return true;
+}
+
 static bool submit(const struct common *common, struct submit_input *input, struct remote *remote,
                    uint64_t *run, struct err *err)
 {
@@ -91,15 +131,17 @@ static bool submit(const struct common *common, struct submit_input *input, stru
     struct store *store = NULL;
     bool ok = submit_load(input->file, &file, err) && common_open_store(common, &store, err) &&
               submission_make(file, &input->options, store, &submission, err) &&
-              submission_push(&submission, store, remote, err) &&
-              submit_send(remote, &submission, run, err);
+              submission_push(&submission, store, remote, err);
+    struct schedule_request request = {.file = file, .submission = &submission};
 
-    if (ok && common->json && !input->watch)
-        print_json(json_pack("{s:I, s:I}", "run", (json_int_t)*run, "jobs",
-                             (json_int_t)submission.job_count));
-    else if (ok && !common->json)
-        printf("run %llu: %zu jobs%s\n", (unsigned long long)*run, submission.job_count,
-               submission.boot_count != 0 ? ", from checkpoints that are booted if need be" : "");
+    if (ok && input->schedule) {
+        request.name = input->options.name != NULL ? input->options.name : file->name;
+        ok = register_it(common, remote, &request, err);
+    } else if (ok) {
+        ok = submit_send(remote, &submission, run, err);
+        if (ok)
+            say_run(common, input, *run, &submission);
+    }
     submission_release(&submission);
     store_close(store);
     job_file_free(file);
@@ -112,6 +154,8 @@ int command_submit(int argc, char **argv)
         CLIENT_OPTIONS,
         {"name", KEY_NAME, "NAME", 0, "what the run is called (default: the suite's name)", 0},
         {"no-cache", KEY_NO_CACHE, 0, 0, "run everything, whatever is known from earlier runs", 0},
+        {"schedule", KEY_SCHEDULE, 0, 0,
+         "run nothing now: let the coordinator start it as the file's workflow says", 0},
         {"watch", KEY_WATCH, 0, 0, "follow the run to its end; the exit status says how it was", 0},
         {0, 0, 0, 0, 0, 0},
     };
@@ -119,7 +163,8 @@ int command_submit(int argc, char **argv)
         "submit", "FILE [SELECTOR...]",
         "Hand a job file to a coordinator, with all that its jobs need. SELECTOR is a name with * "
         "and ?, or @TAG.\v"
-        "Example:\n  thaw submit --coordinator https://farm:7090 nightly.yaml '@quick'",
+        "Example:\n  thaw submit --coordinator https://farm:7090 nightly.yaml '@quick'\n"
+        "  thaw submit --schedule nightly.yaml",
         options, take};
     struct submit_input input = {.selectors = mem_array((size_t)argc, sizeof(char *))};
     struct remote *remote = NULL;

@@ -12,6 +12,9 @@ int command_farm(int argc, char **argv);
 int command_submit(int argc, char **argv);
 int command_watch(int argc, char **argv);
 int command_results(int argc, char **argv);
+int command_schedules(int argc, char **argv);
+int command_baseline(int argc, char **argv);
+int command_history(int argc, char **argv);
 int command_cancel(int argc, char **argv);
 int command_agents(int argc, char **argv);
 

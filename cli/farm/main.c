@@ -31,6 +31,9 @@ int main(int argc, char **argv)
         {"submit", "hand a job file to a coordinator", command_submit},
         {"watch", "follow a run as it goes", command_watch},
         {"results", "what came of a run, and how it differs from another", command_results},
+        {"schedules", "list a coordinator's schedules; hold or remove one", command_schedules},
+        {"baseline", "name a run that others are held against", command_baseline},
+        {"history", "one test through all runs", command_history},
         {"cancel", "stop a run, or hold it", command_cancel},
         {"agents", "list a coordinator's agents, invite new ones", command_agents},
     };

@@ -178,6 +178,22 @@ static bool write_test(struct making *making, const struct job_submission *job,
     return true;
 }
 
+/* What is not said is for the coordinator to decide. */
+static void write_retention(const struct job_workflow *workflow, struct json_writer *json)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } keep[] = {{"keep_runs", workflow->retention.runs},
+                {"keep_run_s", workflow->retention.run_s},
+                {"keep_artifacts_s", workflow->retention.artifacts_s},
+                {"keep_checkpoints_s", workflow->retention.checkpoints_s}};
+
+    for (size_t i = 0; i < sizeof keep / sizeof keep[0]; i++)
+        if (keep[i].value != 0)
+            json_write_key_uint(json, keep[i].key, keep[i].value);
+}
+
 static void write_options(const struct making *making, struct json_writer *json)
 {
     const struct job_workflow *workflow = &making->file->workflow;
@@ -201,6 +217,7 @@ static void write_options(const struct making *making, struct json_writer *json)
     }
     if (workflow->command != NULL)
         json_write_key_text(json, "command", workflow->command);
+    write_retention(workflow, json);
     json_write_close(json);
 }
 

@@ -18,7 +18,7 @@ BUILD = HERE.parents[2] / "build" / "release"
 THAW = os.environ.setdefault("THAW", str(BUILD / "thaw"))
 GUESTS = pathlib.Path(os.environ.setdefault("THAW_GUESTS", str(BUILD / "guests")))
 COMMANDS = ("boot run shell ls show diff tag rm gc fsck attrs export import farm jobs "
-            "coordinator agent submit watch results cancel agents "
+            "coordinator agent submit watch results schedules baseline history cancel agents "
             "verify completion").split()
 
 PASS, FAIL, USAGE, INFRA, TIMEOUT = range(5)
