@@ -1,7 +1,10 @@
-# A module is a folder: every .c in it (not below it) is compiled into one library.
+# A module is a folder: every .c in it (not below it) is compiled into one library, but for those named after EXCEPT.
 function(thaw_module folder name)
-  cmake_parse_arguments(M "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(M "" "" "LINK;EXCEPT" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+  foreach(source ${M_EXCEPT})
+    list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/${folder}/${source})
+  endforeach()
   if(NOT sources)
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE ${M_LINK})
