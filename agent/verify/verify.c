@@ -284,7 +284,7 @@ struct leg {
     size_t host;
     struct place *place; /* where it begins, then where it ends */
     uint64_t length;
-    uint64_t origin;
+    uint64_t *origin; /* instructions of the checkpoint; the first leg tells */
 };
 
 static bool run_leg(const struct verify *verify, const struct leg *leg, struct err *err)
@@ -301,14 +301,19 @@ static bool run_leg(const struct verify *verify, const struct leg *leg, struct e
     row->what = name_of(verify, leg->host);
     row->ring = true;
     row->freezer = leg->host == 0 ? VERIFY_AS_IT_IS : leg->host - 1;
-    row->origin = leg->origin;
+    row->origin = *leg->origin;
     row_add(row, ROW_HOME);
     row_add(row, leg->host);
     row_begin(row);
-    run_home(verify, row, 0, leg->place->at);
+    if (leg->host == 0)
+        thaw_home(verify, row, 0);
+    else
+        run_home(verify, row, 0, leg->place->at);
     row_thaw(row, 1, &thaw);
     row_gather(row, NULL);
     row_compare(row);
+    if (leg->host == 0 && row_place(row, leg->place))
+        row->origin = *leg->origin = leg->place->at;
     row_run(row, leg->place->at + leg->length);
     row_ask(row, 1, &freeze, 0);
     row_gather(row, NULL);
@@ -351,8 +356,9 @@ static void run_ring(const struct verify *verify)
     uint64_t length = verify->options.instructions / verify->options.host_count + 1;
     struct verify_result *result = verify->result;
     struct err err = ERR_INIT;
+    uint64_t origin = 0;
     struct place place;
-    struct leg leg = {.place = &place, .length = length};
+    struct leg leg = {.place = &place, .length = length, .origin = &origin};
     bool ok = begin_ring(verify, &place, &err);
 
     for (leg.host = 0; ok && leg.host < verify->options.host_count; leg.host++)

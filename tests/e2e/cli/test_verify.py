@@ -118,6 +118,11 @@ class Verify(CliTest):
         self.assertEqual([(cell["freezer"], cell["thawer"], cell["ring"])
                           for cell in ring["matrix"]], [(None, "a", True), ("a", "b", True)])
         self.assertTrue(ring["passed"])
+        self.assertEqual([cell["instructions"] for cell in ring["matrix"]],
+                         [INSTRUCTIONS // 2 + 1] * 2)
+        stayed = self.verify(*self.hosts(a=THAW), instructions=2 * (INSTRUCTIONS // 2 + 1))
+        self.assertEqual(ring["state_id"], stayed["state_id"])
+        self.assertEqual(ring["instructions"], stayed["instructions"])
 
     def test_builds_beside_this_one_agree(self):
         names = os.environ.get("THAW_VERIFY_HOSTS")
