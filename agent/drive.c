@@ -8,6 +8,7 @@
 struct drive {
     const struct drive_options *options;
     uint64_t deadline_ns; /* host; UINT64_MAX: none */
+    uint64_t next_mark;   /* instructions; UINT64_MAX: none */
     uint64_t idle_at;     /* instructions at the last idle stop; UINT64_MAX: it ran since */
     bool reported;        /* the monitor has a report */
     bool magic;
@@ -115,6 +116,8 @@ static uint64_t next_stop(const struct drive *drive, uint64_t now)
     const struct drive_options *options = drive->options;
     uint64_t stop = least(now + DRIVE_SLICE, console_script_deadline(options->script));
 
+    stop = least(stop, drive->next_mark);
+
     if (options->monitor != NULL)
         stop = least(stop, monitor_deadline(options->monitor));
     if (console_script_typed(options->script).size != 0)
@@ -187,12 +190,23 @@ static void look_at_clock(const struct drive *drive)
         console_script_stop(options->script, VERDICT_CANCELLED, "cancelled", now);
 }
 
+static bool mark(struct drive *drive, struct err *err)
+{
+    const struct drive_options *options = drive->options;
+
+    if (machine_instructions(options->machine) != drive->next_mark)
+        return true;
+    drive->next_mark += options->mark_every;
+    return options->mark(options->mark_context, err);
+}
+
 bool drive_run(const struct drive_options *options, struct err *err)
 {
     struct machine *machine = options->machine;
     struct host before = machine->host;
     struct drive drive = {.options = options,
                           .deadline_ns = UINT64_MAX,
+                          .next_mark = UINT64_MAX,
                           .idle_at = UINT64_MAX,
                           .heard = BUF_INIT(HEARD_MAX)};
     bool ok = true;
@@ -201,6 +215,8 @@ bool drive_run(const struct drive_options *options, struct err *err)
     if (options->wall_ms_max != 0)
         drive.deadline_ns =
             clock_monotonic_ns(options->clock) + options->wall_ms_max * UINT64_C(1000000);
+    if (options->mark_every != 0)
+        drive.next_mark = machine_instructions(machine) + options->mark_every;
     console_script_start(options->script, machine_instructions(machine));
     while (ok && console_script_result(options->script) == NULL) {
         ok = type(options, err);
@@ -208,6 +224,7 @@ bool drive_run(const struct drive_options *options, struct err *err)
             break;
         after_run(&drive, run_on(&drive));
         look_at_clock(&drive);
+        ok = mark(&drive, err);
     }
     machine->host = before;
     buf_release(&drive.heard);

@@ -36,6 +36,11 @@ struct drive_options {
     bool (*progress)(void *context, uint64_t instructions, uint64_t virtual_ns);
     void (*input)(void *context, const struct drive_input *input);
     void *context;
+    /* Called whenever another `mark_every` instructions have been executed, exactly then; may look
+     * at the machine, not change it. 0: never. False ends the drive. */
+    uint64_t mark_every;
+    bool (*mark)(void *context, struct err *err);
+    void *mark_context;
     struct buf *log; /* takes the console's output, up to its maximum; or NULL */
 };
 

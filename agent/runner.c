@@ -171,6 +171,41 @@ static bool prepare(struct session *session, const struct runner_test *test, str
            (test->seed == NULL || give_seed(session, *test->seed, err));
 }
 
+/* The way of a machine, state after state. */
+struct way {
+    struct machine *machine;
+    struct hasher *hasher;
+};
+
+static bool on_mark(void *context, struct err *err)
+{
+    const struct way *way = context;
+    struct checkpoint_ids ids;
+
+    if (!machine_digest(way->machine, &ids, err))
+        return false;
+    hasher_add(way->hasher, (struct span){ids.state_id.bytes, HASH_SIZE});
+    return true;
+}
+
+/* The state at the end, or the whole way there. */
+static bool digest(struct session *session, const struct runner_test *test, struct way *way,
+                   struct hash *out, struct err *err)
+{
+    struct checkpoint_ids ids;
+
+    if (test->mark_every == 0) {
+        if (!machine_digest(session->machine, &ids, err))
+            return false;
+        *out = ids.state_id;
+        return true;
+    }
+    if (!on_mark(way, err))
+        return false;
+    *out = hasher_finish(way->hasher);
+    return true;
+}
+
 bool runner_run(struct session *session, const struct runner_test *test,
                 const struct runner_watch *watch, struct runner_result *out, struct err *err)
 {
@@ -182,10 +217,15 @@ bool runner_run(struct session *session, const struct runner_test *test,
                                       test->wall_ms_max != 0 ? test->wall_ms_max : RUNNER_WALL_MS,
                                   .clock = &clock_host,
                                   .log = &out->log};
-    struct checkpoint_ids ids;
-    bool ok;
+    struct way way = {session->machine, hasher_new()};
+    bool ok = true;
 
     memset(out, 0, sizeof *out);
+    if (test->digest && test->mark_every != 0) {
+        drive.mark_every = test->mark_every;
+        drive.mark = on_mark;
+        drive.mark_context = &way;
+    }
     out->log = (struct buf)BUF_INIT(DRIVE_LOG_MAX);
     out->output = (struct buf)BUF_INIT(CONSOLE_OUTPUT_MAX);
     if (watch != NULL) {
@@ -195,17 +235,16 @@ bool runner_run(struct session *session, const struct runner_test *test,
         drive.context = watch->context;
     }
     if (drive.console == NULL)
-        return err_set(err, ERR_USAGE, "the machine has no console that a test could use");
-    if (test->any_monitor)
+        ok = err_set(err, ERR_USAGE, "the machine has no console that a test could use");
+    else if (test->any_monitor)
         drive.monitor = monitor_new(test->monitors, test->monitor_count, err);
     else
         drive.monitor = monitor_new(choices, monitors_of(session, sets, sizeof sets, choices), err);
-    ok = drive.monitor != NULL && prepare(session, test, err) &&
+    ok = ok && drive.monitor != NULL && prepare(session, test, err) &&
          run_planned(session, test, &drive, out, err);
     monitor_free(drive.monitor);
-    if (ok && test->digest) {
-        ok = machine_digest(session->machine, &ids, err);
-        out->state_id = ok ? ids.state_id : out->state_id;
-    }
+    if (ok && test->digest)
+        ok = digest(session, test, &way, &out->state_id, err);
+    hasher_free(way.hasher);
     return ok;
 }

@@ -21,6 +21,9 @@ struct runner_test {
     const struct monitor_choice *monitors;
     size_t monitor_count;
     bool digest; /* compute the state id at the end */
+    /* With `digest`: look at the state every so many instructions, too; state_id is then the hash
+     * of all those ids, one after the other, the last one at the end. 0: only at the end. */
+    uint64_t mark_every;
 };
 #define RUNNER_INSTRUCTIONS UINT64_C(20000000000)
 #define RUNNER_WALL_MS      UINT64_C(600000)

@@ -125,7 +125,8 @@ static struct runner_test runner_test_of(const struct running *running,
                                 .any_monitor = test->monitor_count != 0,
                                 .monitors = test->monitors,
                                 .monitor_count = test->monitor_count,
-                                .digest = running->options->digest};
+                                .digest = running->options->digest,
+                                .mark_every = test->verify_every};
 }
 
 static bool plan_of(struct running *running, struct console_plan *plan, struct console_step *halt,

@@ -54,6 +54,40 @@ static bool log_holds(const struct runner_result *result, const char *text)
     return memmem(result->log.data, result->log.size, text, strlen(text)) != NULL;
 }
 
+static struct runner_result run_marked(struct agent_rig *rig, const char *text, uint64_t every)
+{
+    struct console_step step = command(text);
+    struct runner_test test = test_of(&step, 1);
+
+    test.mark_every = every;
+    agent_rig_thaw(rig, NULL);
+    return run(rig, &test);
+}
+
+static void the_id_of_a_way_tells_every_state_on_it(void **state)
+{
+    struct agent_rig *rig = thawed(state);
+    struct runner_result plain = run_command(rig, "exit 0");
+    uint64_t every = plain.instructions / 3;
+    struct runner_result way = run_marked(rig, "exit 0", every);
+    struct runner_result again = run_marked(rig, "exit 0", every);
+    struct runner_result finer = run_marked(rig, "exit 0", every / 2);
+    struct runner_result other = run_marked(rig, "exit 3", every);
+
+    assert_int_equal(way.console.verdict, VERDICT_PASS);
+    assert_int_equal(way.instructions, plain.instructions); /* looking changes nothing */
+    assert_true(span_equal(buf_span(&way.log), buf_span(&plain.log)));
+    assert_true(hash_equal(&way.state_id, &again.state_id));
+    assert_false(hash_equal(&way.state_id, &plain.state_id));
+    assert_false(hash_equal(&way.state_id, &finer.state_id));
+    assert_false(hash_equal(&way.state_id, &other.state_id));
+    runner_result_release(&plain);
+    runner_result_release(&way);
+    runner_result_release(&again);
+    runner_result_release(&finer);
+    runner_result_release(&other);
+}
+
 static void the_exit_status_is_the_verdict(void **state)
 {
     struct agent_rig *rig = thawed(state);
@@ -398,6 +432,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_exit_status_is_the_verdict),
+        cmocka_unit_test(the_id_of_a_way_tells_every_state_on_it),
         cmocka_unit_test(another_exit_status_can_be_asked_for),
         cmocka_unit_test(the_output_is_that_of_the_last_command),
         cmocka_unit_test(a_failing_command_keeps_the_next_from_running),
