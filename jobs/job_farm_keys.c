@@ -67,6 +67,9 @@ static void read_artifacts(struct yaml_map *outer, struct job_test *test)
     yaml_map_close(&map);
 }
 
+/* More often than this, looking takes longer than running. */
+#define VERIFY_EVERY_MIN 100000
+
 static void read_host(struct yaml_map *map, struct job_test *test)
 {
     if (!yaml_get_texts(map, "host", JOB_HOST_MAX, &test->host, &test->host_count))
@@ -78,8 +81,24 @@ static void read_host(struct yaml_map *map, struct job_test *test)
     }
 }
 
+static void read_verify(struct yaml_map *outer, struct job_test *test)
+{
+    const struct yaml_node *node = yaml_map_find(outer, "verify");
+    struct yaml_map map;
+
+    if (node == NULL || !yaml_map_open(outer->yaml, node, "`verify:`", &map))
+        return;
+    if (!yaml_get_instructions(&map, "every", &test->verify_every,
+                               (struct yaml_range){VERIFY_EVERY_MIN, UINT64_MAX}) &&
+        yaml_map_key(&map, "every") == NULL)
+        yaml_error(outer->yaml, node,
+                   "`verify:` needs `every:`, instructions between looks at the state");
+    yaml_map_close(&map);
+}
+
 void job_farm_keys_read(struct yaml_map *map, struct job_test *test)
 {
+    read_verify(map, test);
     read_host(map, test);
     yaml_get_instructions(map, "quantum", &test->quantum, (struct yaml_range){1, QUANTUM_MAX});
     yaml_get_texts(map, "needs", JOB_NEEDS_MAX, &test->needs, &test->need_count);

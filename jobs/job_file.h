@@ -104,6 +104,10 @@ struct job_test {
     uint64_t quantum; /* given to the thawed machine: cycles of a hart's turn; 0: as it is */
     enum job_artifacts_when artifacts_when; /* when `results` are kept */
 
+    /* `verify:`: the state is compared every so many instructions, between the jobs that differ in
+     * their host alone; 0: not. Its state id is that of the whole way (runner.h). */
+    uint64_t verify_every;
+
     /* For the farm alone: */
     uint64_t artifacts_keep_s; /* 0: as the run's retention says */
     const char *const *host;   /* tags that an agent must have */

@@ -9,7 +9,7 @@
 void job_variables_read(struct yaml_map *map, struct job_test *test);
 /* `parallel:`. */
 void job_parallel_read(struct yaml_map *map, struct job_test *test);
-/* `host:`, `quantum:`, `needs:`, `retry:`, `artifacts:`, `quarantine:`. */
+/* `verify:`, `host:`, `quantum:`, `needs:`, `retry:`, `artifacts:`, `quarantine:`. */
 void job_farm_keys_read(struct yaml_map *map, struct job_test *test);
 /* A list of paths in the guest. */
 void job_results_read(struct yaml_map *map, const char *key, struct job_test *test);

@@ -185,6 +185,40 @@ static void boots_come_first_and_tests_name_their_keys(void **state)
     assert_true(hash_is_zero(&items[8].boot_key));
 }
 
+static const char hosts[] = "checkpoints: {tiny: {tag: tiny-booted, machine: tiny.yaml}}\n"
+                            "defaults: {checkpoint: tiny}\n"
+                            "tests:\n"
+                            "  - name: a\n"
+                            "    command: x\n"
+                            "    verify: {every: 2M}\n"
+                            "    parallel: {matrix: [{host: [arm64, s390x], seed: [7, 8]}]}\n"
+                            "  - name: b\n"
+                            "    command: x\n"
+                            "    parallel: {matrix: [{host: [arm64, s390x]}]}\n";
+
+/* One spec is one key, and results of one key are compared (the queue does that). */
+static void jobs_that_verify_differ_in_their_host_alone_and_have_one_spec(void **state)
+{
+    struct fixture *f = *state;
+    const struct job_submission *items;
+    struct job_spec *spec;
+
+    put(f, "jobs.yaml", hosts);
+    collect_well(f);
+    items = f->jobs.items;
+    assert_int_equal(f->jobs.count, 1 + 4 + 2);
+    assert_string_equal(items[1].name, "a [host=arm64, seed=7]");
+    assert_string_equal(items[3].name, "a [host=s390x, seed=7]");
+    assert_true(hash_equal(&items[1].spec, &items[3].spec));
+    assert_true(hash_equal(&items[2].spec, &items[4].spec));
+    assert_false(hash_equal(&items[1].spec, &items[2].spec));
+    assert_false(hash_equal(&items[5].spec, &items[6].spec));
+    spec = spec_of(f, 1);
+    assert_int_equal(spec->test.verify_every, 2000000);
+    assert_string_equal(spec->name, "a");
+    job_spec_free(spec);
+}
+
 static void a_spec_holds_all_that_its_job_needs(void **state)
 {
     struct fixture *f = *state;
@@ -309,6 +343,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(boots_come_first_and_tests_name_their_keys, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            jobs_that_verify_differ_in_their_host_alone_and_have_one_spec, setup, teardown),
         cmocka_unit_test_setup_teardown(a_spec_holds_all_that_its_job_needs, setup, teardown),
         cmocka_unit_test_setup_teardown(every_file_is_read_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_boot_key_changes_with_every_input_and_with_nothing_else,

@@ -242,6 +242,8 @@ static void mistakes_are_named(void **state)
             "unknown key `within`");
     refuses("checkpoint: a\ntests: [{name: a, steps: [{halt: false}]}]\n", "is no step");
     refuses("tests: [{name: a, elf: x, payload: y}]\n", "takes no payload");
+    refuses("checkpoint: a\ntests: [{name: a, command: x, verify: {}}]\n", "`verify:` needs");
+    refuses("checkpoint: a\ntests: [{name: a, command: x, verify: {every: 10}}]\n", "every");
     refuses("checkpoint: a\ntests: [{name: a, command: x, limits: {instructions: 0}}]\n",
             "out of range");
 }
