@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""test_verify.py: jobs that verify: two agents that go through the same states pass; one whose
+simulator has a fault planted in it is a divergence."""
+import json
+import os
+import pathlib
+import unittest
+
+import rig
+
+BUILT = pathlib.Path(rig.THAW).resolve().parent
+GUESTS = pathlib.Path(os.environ.get("THAW_GUESTS", BUILT / "guests"))
+JOBS = """suite: verify
+workflow: {{cache: false}}
+tests:
+  - name: stress
+    elf: {guests}/bare/stress.elf
+    verify: {{every: 500k}}
+    limits: {{instructions: 200M, wall: 300 s}}
+    parallel: {{matrix: [{{host: [{hosts}]}}]}}
+"""
+
+
+class Verify(unittest.TestCase):
+    def setUp(self):
+        self.farm = rig.Farm()
+        self.addCleanup(self.farm.close)
+        self.farm.start(agents=0)
+        self.farm.add_agent("good", options=["--tags", "good"]).start()
+        self.farm.add_agent("fine", options=["--tags", "fine"]).start()
+
+    def verify(self, *hosts):
+        """Verdict and state id by host."""
+        path = self.farm.folder / "jobs.yaml"
+        path.write_text(JOBS.format(guests=GUESTS, hosts=", ".join(hosts)))
+        run = self.farm.submit(path)
+        self.farm.wait_over(run)
+        jobs = json.loads(self.farm.thaw("results", "--json", run, statuses=(0, 1)))["jobs"]
+        return {job["agent"]: (job["verdict"], job["state_id"]) for job in jobs}
+
+    def test_agents_that_agree_pass_night_after_night(self):
+        first, second = self.verify("good", "fine"), self.verify("good", "fine")
+        self.assertEqual([verdict for verdict, _ in first.values()], ["pass", "pass"], first)
+        self.assertEqual(len({*first.values(), *second.values()}), 1)
+
+    def test_an_agent_with_a_fault_is_a_divergence(self):
+        planted = BUILT / "tests" / "e2e" / "planted_farm"
+        if not planted.exists():
+            self.skipTest("no faults are planted under sanitizers")
+        wrapper = self.farm.folder / "wrapper"
+        wrapper.write_text(f'#!/bin/sh\nshift\nexec {planted} "$@"\n')
+        wrapper.chmod(0o755)
+        self.assertEqual({verdict for verdict, _ in self.verify("good", "fine").values()}, {"pass"})
+        self.farm.add_agent("bad", options=["--tags", "bad", "--sim-wrapper", wrapper]).start()
+        found = self.verify("good", "fine", "bad")
+        self.assertEqual({agent: verdict for agent, (verdict, _) in found.items()},
+                         {"good": "pass", "fine": "pass", "bad": "divergence"})
+
+
+if __name__ == "__main__":
+    rig.main()
