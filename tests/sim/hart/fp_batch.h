@@ -192,7 +192,7 @@ static const struct fp_instruction fp_instructions[] = {
 
 struct fp_batch {
     struct rig rig;
-    const struct fp_instruction *instruction;
+    const struct fp_instruction *instruction; /* or one of another extension, in the same form */
     uint32_t rm;
     uint32_t words; /* of the loop */
     size_t count;
@@ -228,6 +228,7 @@ static inline void fp_batch_begin(struct fp_batch *batch, const struct fp_instru
         CSRRW(0, 1, 5),
         FLD(1, 10, 0),
         LD(1, 10, 0),
+        LD(2, 10, 8),
         FLD(2, 10, 8),
         FLD(3, 10, 16),
         word,
@@ -235,7 +236,7 @@ static inline void fp_batch_begin(struct fp_batch *batch, const struct fp_instru
         enc_s(instruction->result == 'x' ? 0x23 : 0x27, 3, 10, 7, 32),
         SD(5, 10, 40),
         ADDI(10, 10, FP_CASE_BYTES),
-        BNE(10, 11, -44),
+        BNE(10, 11, -48),
     };
 
     batch->instruction = instruction;
