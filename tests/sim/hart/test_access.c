@@ -243,6 +243,34 @@ static void every_access_has_its_fault(void **context)
     }
 }
 
+/* II 3.7.1: PMP may end four bytes into a page; an access across the pages' edge knows. */
+static void an_access_across_pages_is_guarded_to_its_last_byte(void **context)
+{
+    (void)context;
+    RIG_PUT(&rig, CODE, SD(5, 10, 0), SD(5, 11, 0), LD(6, 10, 0), LD(6, 11, 0));
+    rig.state->pmpaddr[0] = (DATA + 4096 + 4) >> 2;
+    rig.state->pmpcfg[0] = 0x0b | 0x80; /* TOR, RW, locked: up to here */
+    rig.state->pmpaddr[1] = (DATA + 8192) >> 2;
+    rig.state->pmpcfg[1] = 0x08 | 0x80; /* nothing after it */
+    rig.state->pmpcfg[0] |= 4;          /* X: the program lies there too */
+    rig.state->x[5] = UINT64_MAX;
+    rig.state->x[10] = DATA + 4096 - 4;
+    rig.state->x[11] = DATA + 4096 - 2;
+    machine_rebuild(rig.machine);
+    rig_run(&rig, 1);
+    assert_int_equal(load_le64(at(DATA + 4096 - 4)), UINT64_MAX);
+    rig_run(&rig, 1);
+    assert_int_equal(rig.state->mcause, CAUSE_STORE_ACCESS);
+    assert_int_equal(rig.state->mtval, DATA + 4096);
+    assert_int_equal(load_le16(at(DATA + 4096 + 4)), 0);
+    rig.state->pc = CODE + 8;
+    rig_run(&rig, 1);
+    assert_int_equal(rig.state->x[6], UINT64_MAX);
+    rig_run(&rig, 1);
+    assert_int_equal(rig.state->mcause, CAUSE_LOAD_ACCESS);
+    assert_int_equal(rig.state->mtval, DATA + 4096);
+}
+
 /* I 13.2, 13.4 (A, Zalrsc): AMO, LR, SC must be aligned; plain accesses need not. */
 static void misaligned_atomics_trap(void **context)
 {
@@ -277,6 +305,7 @@ int main(void)
         TEST(cbo_zero_clears_translations),
         TEST(a_device_writes_page_tables_and_code),
         TEST(every_access_has_its_fault),
+        TEST(an_access_across_pages_is_guarded_to_its_last_byte),
         TEST(misaligned_atomics_trap),
     };
 
