@@ -3,7 +3,9 @@
 #include "cli/farm/invitation.h"
 #include "cli/farm/notify.h"
 
+#include "cli/base/output.h"
 #include "coordinator/config.h"
+#include "coordinator/queue/backup.h"
 #include "coordinator/service.h"
 #include "coordinator/token.h"
 #include "storage/base/file.h"
@@ -17,13 +19,15 @@
 #define REPORT_MAX  (1u << 20)
 #define ADDRESS_MAX 256
 #define ADMIN       "admin" /* the first token's name */
+#define DATABASE    "queue.sqlite"
 
-enum { KEY_CONFIG = 0x5900, KEY_STATE, KEY_HTTP, KEY_AGENTS, KEY_OPEN };
+enum { KEY_CONFIG = 0x5900, KEY_STATE, KEY_HTTP, KEY_AGENTS, KEY_OPEN, KEY_BACKUP, KEY_RESTORE };
 
 struct coordinator_input {
     const char *config;
     const char *state, *http, *agents;
     bool open;
+    const char *backup, *restore; /* instead of serving */
 };
 
 static bool take(void *context, int key, const char *value, struct err *err)
@@ -46,11 +50,20 @@ static bool take(void *context, int key, const char *value, struct err *err)
     case KEY_OPEN:
         input->open = true;
         return true;
+    case KEY_BACKUP:
+        input->backup = value;
+        return true;
+    case KEY_RESTORE:
+        input->restore = value;
+        return true;
+    case ARGP_KEY_END:
+        return input->backup == NULL || input->restore == NULL ||
+               err_set(err, ERR_USAGE, "either --backup or --restore");
     case ARGP_KEY_ARG:
         return err_set(err, ERR_USAGE, "\"%s\" is too much: a coordinator takes options only",
                        value);
     default:
-        return key == ARGP_KEY_END;
+        return false;
     }
 }
 
@@ -191,7 +204,7 @@ static void fill_options(struct coordinator *coordinator)
     const struct coordinator_config *config = coordinator->config;
     struct service_options *options = &coordinator->options;
 
-    coordinator->database = path_join(config->state, "queue.sqlite");
+    coordinator->database = path_join(config->state, DATABASE);
     coordinator->hooks = path_join(config->state, "hooks");
     options->database = coordinator->database;
     options->hooks = coordinator->hooks;
@@ -291,6 +304,48 @@ static bool serve(struct coordinator *coordinator, struct err *err)
     return ok;
 }
 
+/* Beside a coordinator that serves, or without one: only the database's file is needed. */
+static bool take_backup(const struct coordinator *coordinator, const char *path, bool json,
+                        struct err *err)
+{
+    char *database = path_join(coordinator->config->state, DATABASE);
+    uint64_t size = 0;
+    bool ok = backup_take(database, path, err) && file_size(path, &size, err);
+
+    if (ok && json)
+        print_json(json_pack("{s:s, s:o}", "backup", path, "bytes", json_u64(size)));
+    else if (ok)
+        printf("%s: %s of %s\n", path, size_text(size).text, database);
+    mem_free(database);
+    return ok;
+}
+
+static bool put_back(struct coordinator *coordinator, const char *path, bool json, struct err *err)
+{
+    char *database = path_join(coordinator->config->state, DATABASE);
+    bool ok = hold_state(coordinator, err) && backup_restore(path, database, err);
+
+    if (ok && json)
+        print_json(json_pack("{s:s, s:s}", "restored", path, "database", database));
+    else if (ok)
+        printf("%s: as in %s; the next run's number is over %u higher\n", database, path,
+               (unsigned)BACKUP_RUNS_SKIPPED);
+    mem_free(database);
+    return ok;
+}
+
+static bool act(const struct coordinator_input *input, const struct common *common,
+                struct coordinator *coordinator, struct err *err)
+{
+    if (input->backup != NULL)
+        return load_config(input, common, coordinator, err) &&
+               take_backup(coordinator, input->backup, common->json, err);
+    if (input->restore != NULL)
+        return load_config(input, common, coordinator, err) &&
+               put_back(coordinator, input->restore, common->json, err);
+    return open_all(input, common, coordinator, err) && serve(coordinator, err);
+}
+
 int command_coordinator(int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -299,6 +354,10 @@ int command_coordinator(int argc, char **argv)
         {"http", KEY_HTTP, "ADDRESS", 0, "where the API listens: ADDRESS:PORT or unix:PATH", 0},
         {"agents", KEY_AGENTS, "URL", 0, "where agents dial in: tcp://ADDRESS:PORT or ipc://PATH",
          0},
+        {"backup", KEY_BACKUP, "FILE", 0,
+         "write a copy of the database, also while a coordinator serves; and no more", 0},
+        {"restore", KEY_RESTORE, "FILE", 0,
+         "put such a copy in the database's place, while none does; and no more", 0},
         {"open", KEY_OPEN, 0, 0, "ask nobody on this host for a token", 0},
         {0, 0, 0, 0, 0, 0},
     };
@@ -306,7 +365,8 @@ int command_coordinator(int argc, char **argv)
         "coordinator", "",
         "Keep a farm's queue, until SIGTERM. The first time, a token with all rights is written to "
         "admin.token in the state folder.\v"
-        "Example:\n  thaw coordinator --config /etc/thaw/coordinator.yaml",
+        "Example:\n  thaw coordinator --config /etc/thaw/coordinator.yaml\n"
+        "  thaw coordinator --config /etc/thaw/coordinator.yaml --backup monday.sqlite",
         options, take};
     struct coordinator *coordinator = mem_alloc(sizeof *coordinator);
     struct coordinator_input input = {.config = NULL};
@@ -316,7 +376,7 @@ int command_coordinator(int argc, char **argv)
 
     coordinator->lock = (struct file_lock)FILE_LOCK_INIT;
     common_parse(&usage, &common, argc, argv, &input);
-    ok = open_all(&input, &common, coordinator, &err) && serve(coordinator, &err);
+    ok = act(&input, &common, coordinator, &err);
     close_all(coordinator);
     return ok ? EXIT_PASS : common_fail(&common, &err);
 }

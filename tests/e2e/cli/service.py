@@ -44,10 +44,11 @@ class ServiceTest(harness.CliTest):
         """The coordinator serves when this returns."""
         state = pathlib.Path(state or self.state)
         self.environment["THAW_TOKEN_FILE"] = str(state / "admin.token")
+        config = self.file("coordinator.yaml", "agents: {beat: 200 ms, lease: 3 s}\n")
         self.coordinator = self.process(
-            "coordinator", "coordinator", "--state", state, "--store", self.store,
-            "--http", f"unix:{self.folder}/api", "--agents", f"ipc://{self.folder}/agents",
-            *arguments)
+            "coordinator", "coordinator", "--config", config, "--state", state,
+            "--store", self.store, "--http", f"unix:{self.folder}/api",
+            "--agents", f"ipc://{self.folder}/agents", *arguments)
 
         def serves():
             said = (self.folder / "coordinator.log").read_text()
