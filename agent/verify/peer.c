@@ -281,19 +281,20 @@ void peer_ask(struct peer *peer, const struct verify_message *request, uint64_t 
     peer->asked[peer->asked_count++] = (struct asked){numbered.number, numbered.verb, instructions};
 }
 
-static uint64_t guard_of(const struct peer *peer)
+uint64_t peer_guard_ns(uint64_t least_ns, uint64_t instructions, uint64_t million_ns)
 {
-    uint64_t instructions = peer->asked[0].instructions;
     uint64_t millions = instructions / 1000000 + 1;
 
-    if (peer->slowest_ns != 0)
-        return peer->guard_ns + millions * peer->slowest_ns * PEER_GUARD_FACTOR;
-    return peer->guard_ns + instructions / PEER_INSTRUCTIONS_A_SECOND * UINT64_C(1000000000);
+    if (million_ns != 0)
+        return least_ns + millions * million_ns * PEER_GUARD_FACTOR;
+    return least_ns + instructions / PEER_INSTRUCTIONS_A_SECOND * UINT64_C(1000000000);
 }
 
 static void check_guard(struct peer *peer, uint64_t now_ns)
 {
-    if (peer_waiting(peer) == 0 || now_ns - peer->since_ns <= guard_of(peer))
+    if (peer_waiting(peer) == 0 ||
+        now_ns - peer->since_ns <=
+            peer_guard_ns(peer->guard_ns, peer->asked[0].instructions, peer->slowest_ns))
         return;
     peer_fail(peer, ERR_TIMEOUT, "silent for %llu s after it was asked to %s",
               (unsigned long long)((now_ns - peer->since_ns) / UINT64_C(1000000000)),
@@ -467,14 +468,15 @@ void peers_wait(struct peer *const *peers, size_t count)
         waits = waits || peer_waiting(peers[i]) != 0;
         ready = ready || (peer_waiting(peers[i]) != 0 && has_answer(peers[i]));
     }
-    while (waits && !ready) {
-        poll_once(peers, count);
+    for (bool first = true; waits && !ready; first = false) {
+        if (!first)
+            poll_once(peers, count);
         waits = false;
         for (size_t i = 0; i < count; i++) {
             bool before = peers[i]->failed;
             check_guard(peers[i], clock_monotonic_ns(peers[i]->clock));
             waits = waits || peer_waiting(peers[i]) != 0;
-            ready = ready || before || peers[i]->failed ||
+            ready = ready || (!before && peers[i]->failed) ||
                     (peer_waiting(peers[i]) != 0 && has_answer(peers[i]));
         }
     }

@@ -21,6 +21,8 @@
 #define PEER_GUARD_NS              UINT64_C(120000000000)
 #define PEER_INSTRUCTIONS_A_SECOND UINT64_C(200000)
 #define PEER_GUARD_FACTOR          20
+/* That: `million_ns` is what a million instructions took it at most, 0 if it has run none yet. */
+uint64_t peer_guard_ns(uint64_t least_ns, uint64_t instructions, uint64_t million_ns);
 
 struct peer_options {
     const char *name;
