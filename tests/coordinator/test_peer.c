@@ -230,6 +230,45 @@ static void after_an_abort_everything_can_be_asked_again(void **state)
     assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_ACK);
 }
 
+static void after_an_abort_a_request_without_an_answer_is_new_again(void **state)
+{
+    struct farm *farm = *state;
+    struct agent *agent = farm_agent(farm);
+    struct peer_request request, again;
+
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    peers_abort(farm->peers); /* whatever was done for it is undone */
+    assert_false(peers_waits(farm->peers, request.slot));
+    assert_true(farm_ask_again(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &again));
+    assert_int_not_equal(request.slot, again.slot);
+}
+
+/* Said by an earlier start of the agent, with a counter that is higher than all of today's. */
+static void a_request_of_an_earlier_session_is_not_handled(void **state)
+{
+    struct farm *farm = *state;
+    struct agent *agent = farm_agent(farm);
+    struct peer_request request;
+    struct peers_figures figures;
+    uint64_t earlier;
+
+    agent->counter[SEAL_WORK] = 1u << 30;
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+    peers_commit(farm->peers);
+    earlier = agent->session[SEAL_WORK];
+    agent->session[SEAL_WORK] = 0;
+    agent->counter[SEAL_WORK] = 5;
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_HELLO, &request));
+    peers_commit(farm->peers);
+    agent->session[SEAL_WORK] = earlier;
+    agent->counter[SEAL_WORK] = (1u << 30) + 1;
+    assert_false(farm_ask_again(farm, agent, SEAL_WORK, MESSAGE_RELEASE, &request));
+    agent->session[SEAL_WORK] = 4711; /* nor of one that never was */
+    assert_false(farm_ask_again(farm, agent, SEAL_WORK, MESSAGE_RELEASE, &request));
+    peers_figures(farm->peers, &figures);
+    assert_int_equal(figures.requests, 2);
+}
+
 static void strangers_and_forgers_get_no_answer(void **state)
 {
     struct farm *farm = *state;
@@ -402,6 +441,31 @@ static void the_one_heard_of_longest_ago_makes_room(void **state)
     }
 }
 
+/* Five of whom one is quiet: it loses its place, the others keep theirs and their sessions. */
+static void whoever_was_heard_of_lately_keeps_its_place(void **state)
+{
+    struct farm *farm = *state;
+    struct peers_figures before, after;
+    struct peer_request request;
+    struct agent *agents[5];
+
+    for (int i = 0; i < 4; i++)
+        agents[i] = farm_agent(farm);
+    for (int i = 0; i < 4; i++)
+        assert_true(farm_ask(farm, agents[i], SEAL_WORK, MESSAGE_CLAIM, &request));
+    assert_true(farm_ask(farm, agents[0], SEAL_WORK, MESSAGE_CLAIM, &request)); /* 1 is quiet */
+    peers_commit(farm->peers);
+    agents[4] = farm_agent(farm);
+    assert_true(farm_ask(farm, agents[4], SEAL_WORK, MESSAGE_CLAIM, &request));
+    peers_commit(farm->peers);
+    peers_figures(farm->peers, &before);
+    for (int i = 0; i < 5; i++)
+        if (i != 1)
+            assert_true(farm_ask(farm, agents[i], SEAL_WORK, MESSAGE_CLAIM, &request));
+    peers_figures(farm->peers, &after);
+    assert_int_equal(after.sessions, before.sessions);
+}
+
 /* Within one commit nothing that was touched may go: one more must wait. */
 static void a_full_table_drops_the_newcomer(void **state)
 {
@@ -448,6 +512,8 @@ int main(void)
         FARM_TEST(an_agent_that_starts_anew_gets_a_new_session),
         FARM_TEST(a_coordinator_that_starts_anew_is_followed),
         FARM_TEST(after_an_abort_everything_can_be_asked_again),
+        FARM_TEST(after_an_abort_a_request_without_an_answer_is_new_again),
+        FARM_TEST(a_request_of_an_earlier_session_is_not_handled),
         FARM_TEST(strangers_and_forgers_get_no_answer),
         FARM_TEST(an_answer_that_is_sent_back_is_no_request),
         FARM_TEST(garbage_is_counted_and_dropped),
@@ -456,6 +522,7 @@ int main(void)
         FARM_TEST(one_cannot_enrol_anothers_key),
         FARM_TEST(an_agent_that_is_forgotten_is_looked_up_again),
         FARM_TEST(the_one_heard_of_longest_ago_makes_room),
+        FARM_TEST(whoever_was_heard_of_lately_keeps_its_place),
         FARM_TEST(a_full_table_drops_the_newcomer),
         FARM_TEST(an_answer_that_does_not_fit_leaves_the_slot_open),
     };

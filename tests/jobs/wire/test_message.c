@@ -313,6 +313,89 @@ static void a_required_field_that_is_missing_is_named(void **state)
     mem_free(message);
 }
 
+/* "v", "kind": "empty" or "bye", and the fields that follow. */
+#define EMPTY "a3 6176 82 01 00 64 6b696e64 65 656d707479 66 6669656c6473"
+#define BYE   "a3 6176 82 01 00 64 6b696e64 63 627965 66 6669656c6473"
+
+static void values_out_of_their_range_are_refused(void **state)
+{
+    struct message *message = message_new();
+    struct err err = ERR_INIT;
+
+    (void)state;
+    BASE_OK(decode_hex(EMPTY "a1 68 72657472795f6d73 1a ffffffff", message, &err), &err);
+    assert_true(message->u.empty.retry_ms == UINT32_MAX);
+    BASE_FAILS(decode_hex(EMPTY "a1 68 72657472795f6d73 1b 0000000100000000", message, &err), &err,
+               ERR_INVALID, "`retry_ms` is out of range");
+    err = (struct err)ERR_INIT;
+    BASE_FAILS(decode_hex(EMPTY "a1 68 72657472795f6d73 20", message, &err), &err, ERR_CORRUPT,
+               "unsigned");
+    err = (struct err)ERR_INIT; /* an incarnation of 15 bytes */
+    BASE_FAILS(decode_hex(BYE "a1 6b 696e6361726e6174696f6e 4f 0102030405060708090a0b0c0d0e0f",
+                          message, &err),
+               &err, ERR_INVALID, "15 bytes instead of 16");
+    err = (struct err)ERR_INIT; /* of zeros: nobody's */
+    BASE_FAILS(decode_hex(BYE "a1 6b 696e6361726e6174696f6e 50 00000000000000000000000000000000",
+                          message, &err),
+               &err, ERR_INVALID, "empty `incarnation`");
+    err = (struct err)ERR_INIT;
+    BASE_FAILS(
+        decode_hex("a3 6176 81 01 64 6b696e64 65 656d707479 66 6669656c6473 a0", message, &err),
+        &err, ERR_INVALID, "major and a minor");
+    err = (struct err)ERR_INIT;
+    BASE_FAILS(decode_hex("a3 6176 82 1b0000000100000001 00 64 6b696e64 65 656d707479"
+                          "66 6669656c6473 a0",
+                          message, &err),
+               &err, ERR_INVALID, "version is out of range");
+    mem_free(message);
+}
+
+/* One message has one form. */
+static void keys_that_are_repeated_or_out_of_order_are_refused(void **state)
+{
+    struct message *message = message_new();
+    struct err err = ERR_INIT;
+
+    (void)state;
+    BASE_FAILS(decode_hex(EMPTY "a2 68 72657472795f6d73 01 68 72657472795f6d73 02", message, &err),
+               &err, ERR_CORRUPT, "repeated or out of order");
+    err = (struct err)ERR_INIT;
+    BASE_FAILS(
+        decode_hex("a3 64 6b696e64 65 656d707479 6176 82 01 00 66 6669656c6473 a0", message, &err),
+        &err, ERR_CORRUPT, "repeated or out of order");
+    err = (struct err)ERR_INIT;
+    BASE_FAILS(decode_hex(EMPTY "a0 00", message, &err), &err, ERR_CORRUPT, "follow");
+    mem_free(message);
+}
+
+static void a_message_over_the_maximum_is_refused_by_its_receiver(void **state)
+{
+    static uint8_t filling[MESSAGE_BYTES_MAX];
+    struct message *message = message_new();
+    struct buf bytes = BUF_INIT(2 * MESSAGE_BYTES_MAX);
+    struct err err = ERR_INIT;
+
+    (void)state;
+    for (int over = 0; over < 2; over++) { /* {"v", "kind": "empty", "fields": {}, "zzzzzzz": …} */
+        struct buf head = base_hex("a4 6176 82 01 00 64 6b696e64 65 656d707479 66 6669656c6473 a0"
+                                   "67 7a7a7a7a7a7a7a");
+        struct cbor_writer writer = cbor_writer(&bytes, &err);
+
+        buf_clear(&bytes);
+        BASE_OK(buf_append(&bytes, head.data, head.size, &err), &err);
+        cbor_write_bytes(&writer,
+                         (struct span){filling, MESSAGE_BYTES_MAX - head.size - 3 + (size_t)over});
+        assert_int_equal(bytes.size, MESSAGE_BYTES_MAX + over);
+        if (over == 0)
+            BASE_OK(message_decode(buf_span(&bytes), message, &err), &err);
+        else
+            BASE_FAILS(message_decode(buf_span(&bytes), message, &err), &err, ERR_TOO_BIG, "65281");
+        buf_release(&head);
+    }
+    buf_release(&bytes);
+    mem_free(message);
+}
+
 static void texts_that_peers_would_refuse_are_not_written(void **state)
 {
     static const uint8_t bad[2] = {0xc3, 0x28}, nul[3] = {'a', 0, 'b'};
@@ -463,6 +546,9 @@ int main(void)
         cmocka_unit_test(a_refusal_is_read_at_any_major_version),
         cmocka_unit_test(unknown_kinds_and_names_are_refused),
         cmocka_unit_test(a_required_field_that_is_missing_is_named),
+        cmocka_unit_test(values_out_of_their_range_are_refused),
+        cmocka_unit_test(keys_that_are_repeated_or_out_of_order_are_refused),
+        cmocka_unit_test(a_message_over_the_maximum_is_refused_by_its_receiver),
         cmocka_unit_test(texts_that_peers_would_refuse_are_not_written),
         cmocka_unit_test(a_message_over_the_maximum_is_refused_by_its_sender),
         cmocka_unit_test(results_that_fit_by_their_sizes_are_encoded),

@@ -160,6 +160,40 @@ static void every_truncation_is_refused(void **state)
     buf_release(&message);
 }
 
+static void envelopes_of_other_forms_are_refused(void **state)
+{
+    static const struct {
+        const char *digits;
+        enum err_kind kind;
+    } bad[] = {
+        {"84 65 7468617732 41 00 41 00 41 00", ERR_UNSUPPORTED}, /* "thaw2" */
+        {"83 65 7468617731 41 00 41 00", ERR_CORRUPT},           /* three entries */
+        /* a sender of 17 bytes; a nonce of 23; a box of 15 */
+        {"84 65 7468617731 51 0000000000000000000000000000000000"
+         "5818 000000000000000000000000000000000000000000000000"
+         "50 00000000000000000000000000000000",
+         ERR_CORRUPT},
+        {"84 65 7468617731 50 00000000000000000000000000000000"
+         "57 0000000000000000000000000000000000000000000000"
+         "50 00000000000000000000000000000000",
+         ERR_CORRUPT},
+        {"84 65 7468617731 50 00000000000000000000000000000000"
+         "5818 000000000000000000000000000000000000000000000000"
+         "4f 000000000000000000000000000000",
+         ERR_CORRUPT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct buf bytes = base_hex(bad[i].digits);
+        struct seal_envelope envelope;
+        struct err err = ERR_INIT;
+
+        BASE_FAILS(seal_parse(buf_span(&bytes), &envelope, &err), &err, bad[i].kind, "envelope");
+        buf_release(&bytes);
+    }
+}
+
 static void a_head_that_makes_no_sense_is_refused(void **state)
 {
     struct seal_options options = request_options();
@@ -309,6 +343,7 @@ int main(void)
         cmocka_unit_test(what_is_forged_does_not_open),
         cmocka_unit_test(every_flipped_bit_is_noticed),
         cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(envelopes_of_other_forms_are_refused),
         cmocka_unit_test(a_head_that_makes_no_sense_is_refused),
         cmocka_unit_test(the_largest_message_fits_and_a_larger_one_is_refused),
         cmocka_unit_test(a_public_key_of_small_order_is_refused),
