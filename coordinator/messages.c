@@ -299,7 +299,8 @@ static bool take_result(struct service *service, const struct queue_id *agent,
             service->is_lost = true;
             return false;
         }
-        log_message(LOG_WARNING, "result of job %llu refused: %s", (unsigned long long)said->job,
+        log_message(LOG_WARNING, "agent %s: its result of job %llu is refused: %s",
+                    queue_agent_name(service->queue, agent), (unsigned long long)said->job,
                     err.text);
         recorded = QUEUE_STALE;
     }

@@ -145,6 +145,11 @@ static bool save_blob(struct remote *remote, const char *id, const char *folder,
     char safe[NAME_MAX_SAFE + 32], *path = NULL;
     bool ok = fetch(remote, id, &bytes, err);
 
+    if (!ok && err->kind == ERR_NOT_FOUND) {
+        fprintf(stderr, "not in the store: %s, for %s\n", name, folder);
+        buf_release(&bytes);
+        return true;
+    }
     for (uint64_t number = 0; ok && path == NULL; number += number == 0 ? 2 : 1) {
         safe_name(name, number, safe);
         path = path_join(folder, safe);

@@ -204,7 +204,12 @@ static bool fetch_console(struct remote *remote, const json_t *job, struct buf *
     if (console == NULL)
         return true;
     snprintf(path, sizeof path, "store/blobs/%.64s", console);
-    return remote_call(remote, "GET", path, (struct span){0}, out, err);
+    if (remote_call(remote, "GET", path, (struct span){0}, out, err))
+        return true;
+    /* A log that an agent did not keep, or that is no longer kept, must not take the report along.
+     */
+    return err->kind == ERR_NOT_FOUND &&
+           buf_append_text(out, "(the store does not have this log)\n", err);
 }
 
 bool run_results_consoles(struct run_results *results, struct remote *remote, struct err *err)

@@ -76,6 +76,13 @@ bool queue_agents_each(struct queue *queue, queue_agent_callback *each, void *co
     return queue_read_ok(queue, err);
 }
 
+const char *queue_agent_name(const struct queue *queue, const struct queue_id *id)
+{
+    const struct agent *agent = agent_of(queue, id);
+
+    return agent ? agent->name : "";
+}
+
 void queue_figures(const struct queue *queue, struct queue_figures *out)
 {
     size_t at = 0;

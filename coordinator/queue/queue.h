@@ -424,6 +424,8 @@ bool queue_attempt_get(struct queue *queue, uint64_t lease, queue_attempt_callba
                        void *context, struct err *err);
 bool queue_artifacts_each(struct queue *queue, uint64_t lease, queue_artifact_callback *each,
                           void *context, struct err *err);
+/* What people call it; "" for one that is not known. Lives until the queue is changed. */
+const char *queue_agent_name(const struct queue *queue, const struct queue_id *id);
 /* By name. */
 bool queue_agents_each(struct queue *queue, queue_agent_callback *each, void *context,
                        struct err *err);

@@ -46,6 +46,19 @@ static bool says_nothing(enum verdict verdict)
     return verdict == VERDICT_INFRA || verdict == VERDICT_CANCELLED;
 }
 
+/* A boot passes with a checkpoint that is there, whatever an agent says. */
+static void doubt_boot(const struct queue *queue, struct queue_result *record)
+{
+    const struct queue_options *options = &queue->options;
+
+    if (record->verdict != VERDICT_PASS || !options->checkpoint_exists ||
+        options->checkpoint_exists(options->context, &record->checkpoint))
+        return;
+    record->verdict = VERDICT_INFRA;
+    record->checkpoint = (struct hash){{0}};
+    record->reason = "the store does not have the checkpoint that this boot is said to have made";
+}
+
 static bool take(struct queue *queue, struct lease *lease, const struct queue_result *result,
                  struct err *err)
 {
@@ -59,7 +72,9 @@ static bool take(struct queue *queue, struct lease *lease, const struct queue_re
     if (job.kind == JOB_BOOT && result->verdict == VERDICT_PASS &&
         hash_is_zero(&result->checkpoint))
         return err_set(err, ERR_INVALID, "result: a boot that passed has a checkpoint");
-    if (job.state == JOB_RUNNING && says_nothing(result->verdict)) {
+    if (job.kind == JOB_BOOT)
+        doubt_boot(queue, &record);
+    if (job.state == JOB_RUNNING && says_nothing(record.verdict)) {
         record.verdict = VERDICT_INFRA;
         event = job.infra < job.retry ? EVENT_RETRY : EVENT_RESULT;
     }
