@@ -150,17 +150,19 @@ static void *work(void *context)
     return NULL;
 }
 
-static bool start_threads(struct packer *packer, struct err *err)
+/* One does, and where there is none at all whoever adds a frame does the work. */
+static void start_threads(struct packer *packer)
 {
-    while (packer->thread_count < THREADS) {
-        int code = pthread_create(&packer->threads[packer->thread_count], NULL, work, packer);
-        if (code != 0 && packer->thread_count != 0)
-            return true; /* one does */
-        if (code != 0)
-            return err_set_errno(err, code, "cannot start a thread to compress with");
+    while (packer->thread_count < THREADS &&
+           pthread_create(&packer->threads[packer->thread_count], NULL, work, packer) == 0)
         packer->thread_count++;
-    }
-    return true;
+}
+
+static void work_alone(struct packer *packer)
+{
+    packer->ending = true;
+    (void)work(packer);
+    packer->ending = false;
 }
 
 bool packer_add(struct packer *packer, struct frame *frame, struct err *err)
@@ -168,10 +170,8 @@ bool packer_add(struct packer *packer, struct frame *frame, struct err *err)
     struct job *job;
     bool ok;
 
-    if (packer->thread_count == 0 && !start_threads(packer, err)) {
-        packer_drop_frame(packer, frame);
-        return false;
-    }
+    if (packer->thread_count == 0)
+        start_threads(packer);
     job = mem_alloc(sizeof *job);
     pthread_mutex_lock(&packer->mutex);
     while (packer->given - packer->written >= QUEUE_MAX)
@@ -182,10 +182,14 @@ bool packer_add(struct packer *packer, struct frame *frame, struct err *err)
     else
         packer->last->next = job;
     packer->last = job;
+    pthread_cond_broadcast(&packer->changed);
+    pthread_mutex_unlock(&packer->mutex);
+    if (packer->thread_count == 0)
+        work_alone(packer);
+    pthread_mutex_lock(&packer->mutex);
     ok = !packer->failed;
     if (!ok)
         *err = packer->err;
-    pthread_cond_broadcast(&packer->changed);
     pthread_mutex_unlock(&packer->mutex);
     return ok;
 }
