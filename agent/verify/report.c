@@ -343,35 +343,34 @@ static void json_hosts(const struct verify_result *result, struct json_writer *w
     json_write_close(writer);
 }
 
-bool verify_report_json(const struct verify_result *result, struct buf *out, struct err *err)
+void verify_report_json(const struct verify_result *result, const char *checkpoint,
+                        struct json_writer *writer)
 {
-    struct json_writer writer = json_writer(out, true, err);
-
-    json_write_object(&writer);
-    json_write_key_bool(&writer, "passed", verify_verdict(result) == VERDICT_PASS);
-    json_write_key_text(&writer, "verdict", verdict_name(verify_verdict(result)));
-    json_hash_key(&writer, "state_id", &result->state_id);
-    json_write_key_uint(&writer, "instructions", result->instructions);
-    json_write_key_bool(&writer, "ended", result->ended);
-    json_write_key_ms(&writer, "wall_ms", result->wall_ns);
-    json_hosts(result, &writer);
-    json_write_key(&writer, "matrix");
-    json_write_array(&writer);
+    json_write_object(writer);
+    json_write_key_text(writer, "checkpoint", checkpoint);
+    json_write_key_bool(writer, "passed", verify_verdict(result) == VERDICT_PASS);
+    json_write_key_text(writer, "verdict", verdict_name(verify_verdict(result)));
+    json_hash_key(writer, "state_id", &result->state_id);
+    json_write_key_uint(writer, "instructions", result->instructions);
+    json_write_key_bool(writer, "ended", result->ended);
+    json_write_key_ms(writer, "wall_ms", result->wall_ns);
+    json_hosts(result, writer);
+    json_write_key(writer, "matrix");
+    json_write_array(writer);
     for (size_t i = 0; i < result->cell_count; i++)
-        json_cell(result, &result->cells[i], &writer);
-    json_write_close(&writer);
-    json_write_key(&writer, "divergence");
+        json_cell(result, &result->cells[i], writer);
+    json_write_close(writer);
+    json_write_key(writer, "divergence");
     if (result->divergence_count != 0)
-        json_divergence(&result->divergences[0], &writer);
+        json_divergence(&result->divergences[0], writer);
     else
-        json_write_null(&writer);
-    json_write_key(&writer, "divergences");
-    json_write_array(&writer);
+        json_write_null(writer);
+    json_write_key(writer, "divergences");
+    json_write_array(writer);
     for (size_t i = 0; i < result->divergence_count; i++)
-        json_divergence(&result->divergences[i], &writer);
-    json_write_close(&writer);
-    json_write_close(&writer);
-    return json_writer_ok(&writer);
+        json_divergence(&result->divergences[i], writer);
+    json_write_close(writer);
+    json_write_close(writer);
 }
 
 /* ---- JUnit ---- */

@@ -9,11 +9,13 @@
  * wrong, and one line that sums up. */
 bool verify_report_text(const struct verify_result *result, bool colours, struct buf *out,
                         struct err *err);
-/* One object: passed, verdict, state_id, instructions, wall_ms, hosts (name, description), matrix
- * (freezer, thawer, ring, verdict, reason, instructions, marks, state_id, run_ms, digest_ms),
- * divergences (as `divergence`), divergence (the first: hosts, instruction, pinned, agreed, mark,
- * state_ids, hart, pc, bits, disassembly, attribute, page, registers, text; null: none). */
-bool verify_report_json(const struct verify_result *result, struct buf *out, struct err *err);
+/* One object: checkpoint, passed, verdict, state_id, instructions, wall_ms, hosts (name,
+ * description), matrix (freezer, thawer, ring, verdict, reason, instructions, marks, state_id,
+ * run_ms, digest_ms), divergences (as `divergence`), divergence (the first: hosts, instruction,
+ * pinned, agreed, mark, state_ids, hart, pc, bits, disassembly, attribute, page, registers, text;
+ * null: none). */
+void verify_report_json(const struct verify_result *result, const char *checkpoint,
+                        struct json_writer *writer);
 /* A testcase for each cell. */
 bool verify_report_junit(const struct verify_result *result, const char *name, struct buf *out,
                          struct err *err);

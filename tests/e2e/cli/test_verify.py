@@ -238,6 +238,23 @@ class Verify(CliTest):
         self.assertIn("failure", cases["frozen by (checkpoint), thawed by bad"])
         self.assertIn("error", cases["frozen by (checkpoint), thawed by gone"])
 
+    def test_a_job_files_checkpoints_are_verified_one_after_the_other(self):
+        self.boot("teach", "teach1")
+        path = self.file("jobs.yaml", "checkpoint: stress\n"
+                         "checkpoints: {t: teach}\n"
+                         "tests:\n"
+                         "  - {name: a, command: x}\n  - {name: b, command: y, checkpoint: t}\n"
+                         "  - {name: c, command: z}\n")
+        junit = self.folder / "report.xml"
+        report = super().json("verify", "--jobs", path, "--instructions", "2M", "--junit", junit,
+                              *self.hosts(a=THAW, b=THAW))
+        self.assertTrue(report["passed"])
+        self.assertEqual([one["checkpoint"] for one in report["checkpoints"]], ["stress", "teach"])
+        self.assertTrue(junit.exists() and (self.folder / "report-2.xml").exists())
+        bad = self.file("bad.yaml", "tests: [{name: a, elf: x}]\n")
+        self.refused(USAGE, "verify", "--jobs", bad, *self.hosts(a=THAW),
+                     says="no test starts from a checkpoint")
+
     def test_what_is_typed_reaches_every_host_alike(self):
         self.boot("teach", "teach1")
         hosts = self.hosts(a=THAW, b=THAW)
