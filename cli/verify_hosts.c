@@ -87,7 +87,7 @@ static bool builds_folder(char *out, size_t size, struct err *err)
 /* The program in the build's folder; false if there is none. */
 static bool find_program(const char *folder, char *out, size_t size)
 {
-    static const char *const names[] = {"thaw", "thaw.exe", "thaw.js"};
+    static const char *const names[] = {"thaw", "thaw.exe", "thaw.wasm"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(out, size, "%s/%s", folder, names[i]);
