@@ -45,6 +45,7 @@ struct peer {
     size_t said_size;
     bool failed;
     struct err failure;
+    char program[200]; /* first word of its command */
 };
 
 const char *peer_name(const struct peer *peer)
@@ -180,6 +181,7 @@ static bool start(struct peer *peer, const char *command, struct err *err)
     ok = ok && split(text, words, &count, err) && make_pipe(pipes[0], err) &&
          make_pipe(pipes[1], err) && make_pipe(pipes[2], err);
     words[count] = verb;
+    snprintf(peer->program, sizeof peer->program, "%s", count != 0 ? words[0] : "");
     ok = ok && spawn(peer, words, (int[3]){pipes[0][0], pipes[1][1], pipes[2][1]}, err);
     close_end(&pipes[0][0]);
     close_end(&pipes[1][1]);
@@ -397,6 +399,8 @@ static void died(struct peer *peer)
     if (WIFSIGNALED(status))
         peer_fail(peer, ERR_IO, "it died of signal %d, asked to %s%.300s", WTERMSIG(status), during,
                   words);
+    else if (WEXITSTATUS(status) == NOT_STARTED && peer->description[0] == 0)
+        peer_fail(peer, ERR_USAGE, "cannot start %s%.300s", peer->program, words);
     else
         peer_fail(peer, ERR_IO, "it ended with status %d, asked to %s%.300s", WEXITSTATUS(status),
                   during, words);
