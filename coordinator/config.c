@@ -122,6 +122,7 @@ static void read_retention(struct yaml_map *map, struct coordinator_config *conf
     read_seconds(&keep, "run", &config->keep_run_s);
     read_seconds(&keep, "artifacts", &config->keep_artifacts_s);
     read_seconds(&keep, "checkpoints", &config->keep_checkpoints_s);
+    yaml_get_bool(&keep, "sweep_store", &config->sweep_store);
     yaml_map_close(&keep);
 }
 

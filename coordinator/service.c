@@ -129,6 +129,7 @@ void service_close(struct service *service)
     task_end_all(&service->tasks, &stopping);
     http_close(service->http);
     messages_release(service);
+    retention_release(service);
     gateway_close(service->gateway);
     if (service->peers != NULL)
         peers_free(service->peers);

@@ -52,6 +52,7 @@ struct service_options {
     const struct seal_keys *keys; /* the coordinator's; NULL: no agents */
     const char *store_told;       /* to agents, in `welcome`: a folder, a URL; NULL: "" */
     struct queue_retention retention;
+    bool owns_store; /* nobody else keeps blobs there: it is freed of what retention lets go */
     struct service_secret secrets[SERVICE_SECRETS_MAX];
     size_t secret_count;
     struct service_command commands[SERVICE_SECRETS_MAX];

@@ -69,6 +69,10 @@ struct service {
     atomic_ullong turned_ns; /* the core's last turn */
     atomic_bool is_healthy;  /* the last commit succeeded */
     uint64_t opened_ms;
+    /* retention.c */
+    uint64_t retention_due_ns; /* when it looks for what is old */
+    bool collects;             /* checkpoints were forgotten: the next sweep takes them too */
+    struct sweeper *sweeper;   /* NULL: none is at work */
 };
 
 static inline uint64_t service_now_ns(const struct service *service)
@@ -109,6 +113,9 @@ void show_hash(struct json_writer *writer, const char *key, const struct hash *h
 struct submission;
 bool runs_check_hooks(const struct service *service, const struct queue_run_options *options,
                       struct err *err);
+/* retention.c: with each tick, in the bracket; an error loses it. */
+bool retention_tick(struct service *service, struct err *err);
+void retention_release(struct service *service);
 /* nights, retention: with each tick, in the bracket. */
 void upkeep_tick(struct service *service);
 

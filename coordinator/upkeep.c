@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-/* What the coordinator does by the clock: starts scheduled runs. */
+/* What the coordinator does by the clock: starts scheduled runs, lets go of what is old. */
 
 static bool start_run(void *context, const struct queue_schedule *schedule, int64_t slot_s,
                       struct err *err)
@@ -33,8 +33,8 @@ void upkeep_tick(struct service *service)
 {
     struct err err = ERR_INIT;
 
-    if (queue_nights(service->queue, start_run, service, &err))
+    if (queue_nights(service->queue, start_run, service, &err) && retention_tick(service, &err))
         return;
-    log_message(LOG_ERROR, "schedules: %s", err.text);
+    log_message(LOG_ERROR, "schedules and retention: %s", err.text);
     service->is_lost = service->is_lost || !service_error_is_request(&err);
 }

@@ -77,6 +77,7 @@ bool store_blob_put(struct store *store, struct span bytes, struct hash *id, str
     bool ok;
 
     *id = hash_of(bytes);
+    store_blob_touch(store, id);
     if (store_blob_size(store, id, &size, &absent) && size == bytes.size)
         return true;
     if (!begin_write(directory, &lock, &file, err))
@@ -214,6 +215,14 @@ bool store_blob_size(struct store *store, const struct hash *id, uint64_t *size,
         *size = (uint64_t)status.st_size;
     mem_free(path);
     return ok;
+}
+
+void store_blob_touch(struct store *store, const struct hash *id)
+{
+    char *path = blob_path(directory_of(store), id);
+
+    (void)utimensat(AT_FDCWD, path, NULL, 0); /* not there, or not ours: nothing to be done */
+    mem_free(path);
 }
 
 static bool says_otherwise(const struct hash *id, const char *path, struct err *err)

@@ -27,6 +27,9 @@ bool store_blob_flush(struct store *store, const struct hash *ids, size_t count,
 bool store_blob_get(struct store *store, const struct hash *id, struct buf *out, struct err *err);
 /* ERR_NOT_FOUND if it is not there. `size` may be NULL. */
 bool store_blob_size(struct store *store, const struct hash *id, uint64_t *size, struct err *err);
+/* As if it had been put just now: a sweep leaves it for its time of grace. Whoever says that a blob
+ * is there, to somebody who will name it, calls this. */
+void store_blob_touch(struct store *store, const struct hash *id);
 /* Copies the bytes, verified, to a file that is then whole, or not there. */
 bool store_blob_file(struct store *store, const struct hash *id, const char *path, struct err *err);
 /* Where the blob's bytes are, in memory of the caller's (mem_free); for reading only. */

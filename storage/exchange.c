@@ -44,6 +44,16 @@ char *exchange_path(struct store *store, enum exchange_kind kind, const char *na
     return store_blob_path(store, &id);
 }
 
+/* Whoever asks for a blob may be about to name it. */
+static void touch_blob(struct store *store, enum exchange_kind kind, const char *name)
+{
+    struct err ignored = ERR_INIT;
+    struct hash id;
+
+    if (kind == EXCHANGE_BLOB && hash_parse(name, &id, &ignored))
+        store_blob_touch(store, &id);
+}
+
 bool exchange_has(struct store *store, enum exchange_kind kind, const char *name)
 {
     char *path;
@@ -51,6 +61,7 @@ bool exchange_has(struct store *store, enum exchange_kind kind, const char *name
 
     if (!exchange_name_is_valid(kind, name))
         return false;
+    touch_blob(store, kind, name);
     path = exchange_path(store, kind, name);
     has = file_exists(path);
     mem_free(path);
@@ -84,6 +95,7 @@ bool exchange_open(struct store *store, enum exchange_kind kind, const char *nam
 
     if (!exchange_check_name(kind, name, err))
         return false;
+    touch_blob(store, kind, name);
     path = exchange_path(store, kind, name);
     ok = open_part(path, name, fd, size, err);
     mem_free(path);

@@ -209,6 +209,7 @@ static void fill_options(struct coordinator *coordinator)
     options->database = coordinator->database;
     options->hooks = coordinator->hooks;
     options->store = coordinator->store;
+    options->owns_store = config->store == NULL || config->sweep_store;
     options->clock = &clock_host;
     options->seed = seal_random();
     options->beat_ms = (uint32_t)config->beat_ms;
