@@ -18,6 +18,9 @@
 #define COMMAND_MAX  4096
 #define POLL_MS      1000
 #define OUT_MAX      (64u << 20)
+/* What a process ends with that could not become the program, where the one that starts it cannot
+ * tell (shells, emulators). */
+#define NOT_STARTED 127
 
 extern char **environ;
 
