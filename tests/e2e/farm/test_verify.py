@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """test_verify.py: jobs that verify: two agents that go through the same states pass; one whose
-simulator has a fault planted in it is a divergence."""
+simulator has a fault planted in it is a divergence.
+
+THAW_VERIFY_HOSTS names builds beside this one, of other kinds of hosts (s390x,armhf): each becomes
+an agent of its own, under its emulator."""
 import json
 import os
 import pathlib
@@ -42,6 +45,24 @@ class Verify(unittest.TestCase):
         first, second = self.verify("good", "fine"), self.verify("good", "fine")
         self.assertEqual([verdict for verdict, _ in first.values()], ["pass", "pass"], first)
         self.assertEqual(len({*first.values(), *second.values()}), 1)
+
+    def test_agents_of_unlike_hosts_agree(self):
+        # Some kinds of hosts have the simulator and no farm.
+        names = [name for name in os.environ.get("THAW_VERIFY_HOSTS", "").split(",")
+                 if name and (BUILT.parent / name / "thaw-farm").exists()]
+        if not names:
+            self.skipTest("THAW_VERIFY_HOSTS names no builds with a farm")
+        for name in names:
+            program = BUILT.parent / name / "emulated" / "thaw"
+            if not program.exists():
+                program = BUILT.parent / name / "thaw"
+            # What is started is this program, not the one that the rig would.
+            within = ["sh", "-c", f'shift; exec {program} "$@"', "sh"]
+            self.farm.add_agent(name, options=["--tags", name], within=within).start()
+        found = self.verify("good", *names)
+        self.assertEqual(len(found), 1 + len(names))
+        self.assertEqual({verdict for verdict, _ in found.values()}, {"pass"}, found)
+        self.assertEqual(len({state for _, state in found.values()}), 1)
 
     def test_an_agent_with_a_fault_is_a_divergence(self):
         planted = BUILT / "tests" / "e2e" / "planted_farm"
