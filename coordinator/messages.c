@@ -125,10 +125,10 @@ static void write_grant(struct service *service)
     }
 }
 
-static void write_empty(struct service *service)
+static void write_empty(struct service *service, uint32_t retry_ms)
 {
     message_init(service->answer, MESSAGE_EMPTY);
-    service->answer->u.empty.retry_ms = EMPTY_RETRY_MS;
+    service->answer->u.empty.retry_ms = retry_ms;
 }
 
 /* True if there is an answer: jobs, or none for a long time. */
@@ -190,7 +190,7 @@ static void claim(struct service *service, const struct peer_request *request)
         hold_claim(service, request, &asked);
         return;
     }
-    write_empty(service);
+    write_empty(service, EMPTY_RETRY_MS);
     answer(service, request->slot);
 }
 
@@ -429,7 +429,7 @@ static bool retry(struct service *service, const struct held_claim *held, bool i
         return false;
     if (now_ns < held->due_ns)
         return true;
-    write_empty(service);
+    write_empty(service, 0); /* it was held: it may ask to be held again */
     answer(service, held->slot);
     return false;
 }

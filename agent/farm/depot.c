@@ -41,6 +41,11 @@ struct store *depot_store(struct depot *depot)
     return depot->store;
 }
 
+bool depot_is_shared(const struct depot *depot)
+{
+    return depot->remote == NULL;
+}
+
 bool depot_fetch_checkpoint(struct depot *depot, const struct hash *checkpoint, struct err *err)
 {
     bool ok;

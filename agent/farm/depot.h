@@ -16,6 +16,8 @@ bool depot_open(const char *store_location, const struct remote_options *address
                 struct depot **out, struct err *err);
 void depot_close(struct depot *depot); /* NULL is fine */
 struct store *depot_store(struct depot *depot);
+/* The local store is the coordinator's own: what is in it needs not be pushed. */
+bool depot_is_shared(const struct depot *depot);
 
 /* Makes sure the checkpoint is in the local store. */
 bool depot_fetch_checkpoint(struct depot *depot, const struct hash *checkpoint, struct err *err);

@@ -77,6 +77,8 @@ void task_forget(struct agent *agent, struct task *task)
         close(task->fd);
     buf_release(&task->written);
     mem_free(task);
+    if (agent->task_count == 0)
+        agent->claim_at_ns = 0; /* the next claim can be held: no need to ask again and again */
 }
 
 static void give_back(struct agent *agent, uint64_t lease)
