@@ -9,8 +9,8 @@ import time
 from console import Console
 
 PROMPT = "~ # "
-# Workers are nice; on a busy machine what is held against them must be, too.
-LIKE_WORKERS = ["nice", "-n", "10"]
+# Workers are as nice as this; on a busy machine what is held against them must be, too.
+LIKE_WORKERS = ["nice", "-n", str(10 - os.nice(0))]
 
 
 class Peer:
@@ -144,8 +144,8 @@ class Peer:
         return [*board, "-drive", f"if=none,format=qcow2,cache=unsafe,file={disk}.$SLOT"]
 
     def snapshot_rate(self, command, says, count):
-        """Tests a second, two at a time: each loads the snapshot, runs the command, is checked, and
-        powers off."""
+        """(tests a second, two at a time; processor seconds of one): each loads the snapshot, runs
+        the command, is checked, and powers off."""
         if self.snapshot is None:
             self.snapshot = self.save_snapshot()
         words = " ".join(word if "$SLOT" in word else shlex.quote(word)
@@ -155,10 +155,13 @@ class Peer:
             file.write(f"printf '%s && echo %s\\npoweroff -f\\n' '{command}' \"$1\" | {words} | "
                        f"tr -d '\\r' | grep -A1 '^{says}$' | grep -qx \"$1\" || exit 255\n")
         numbers = "\n".join(map(str, range(count)))
-        start = time.monotonic()
+        before, start = os.times(), time.monotonic()
         subprocess.run([*LIKE_WORKERS, "xargs", "-P2", "--process-slot-var=SLOT", "-n1", "sh",
                         script], check=True, input=numbers, text=True, stderr=subprocess.DEVNULL)
-        return count / (time.monotonic() - start)
+        seconds, after = time.monotonic() - start, os.times()
+        spent = after.children_user + after.children_system
+        spent -= before.children_user + before.children_system
+        return count / seconds, spent / count
 
     def take_template(self, path):
         link = self.monitor(path["mon"])
