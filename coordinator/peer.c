@@ -213,7 +213,9 @@ static struct span route_of(const struct conversation *conversation)
     return (struct span){conversation->route, conversation->route_size};
 }
 
-/* The request with the last counter, once more. */
+/* The request with the last counter, once more. While there is no answer every other one gets a
+ * sign, after which the agent asks once more: nanomsg gives an agent one reply to each request, so
+ * there must be one that the answer can still go to. */
 static void repeat_answer(struct peers *peers, const struct peer *peer,
                           struct conversation *conversation, const struct seal_head *asked,
                           struct span route)
@@ -222,10 +224,13 @@ static void repeat_answer(struct peers *peers, const struct peer *peer,
 
     peers->figures.repeated++;
     set_route(conversation, route);
-    if (conversation->state == CONVERSATION_OPEN || conversation->unsent)
-        send_sign(peers, peer, &wait, route);
-    else
+    if (conversation->state != CONVERSATION_OPEN && !conversation->unsent) {
         send_to(peers, route, buf_span(&conversation->answer));
+        return;
+    }
+    conversation->signed_ = !conversation->signed_;
+    if (conversation->signed_)
+        send_sign(peers, peer, &wait, route);
 }
 
 static void open_slot(struct peers *peers, const struct peer *peer,
@@ -238,6 +243,7 @@ static void open_slot(struct peers *peers, const struct peer *peer,
                          (uint64_t)head->channel;
     conversation->state = CONVERSATION_OPEN;
     conversation->counter = head->counter;
+    conversation->signed_ = false;
     conversation->fresh = true;
     set_route(conversation, route);
     touch(peers, conversation);

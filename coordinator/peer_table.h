@@ -19,6 +19,7 @@ struct conversation {
     uint64_t counter; /* of the last request in this session; 0: none */
     uint64_t slot;
     enum conversation_state state;
+    bool signed_; /* the last request was a repetition that got a sign */
     bool fresh;   /* the request came since the last commit */
     bool unsent;  /* the answer was made since the last commit */
     bool touched; /* fresh or unsent: is in the list of those */

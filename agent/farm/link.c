@@ -29,7 +29,8 @@ struct link {
     pid_t owner;     /* the process that opened it */
     int socket;      /* nanomsg's; -1: none */
     int socket_fd;
-    int tries; /* since the socket was opened, without a sign of the coordinator */
+    bool parked; /* asked once more after a sign: the answer can go to that */
+    int tries;   /* since the socket was opened, without a sign of the coordinator */
 
     uint64_t session; /* 0: not known */
     uint64_t counter; /* of the request under way, or the last one */
@@ -164,6 +165,7 @@ static void transmit(struct link *link, uint64_t now_ns)
     if (link->socket < 0 && !socket_open(link, &ignored))
         return;
     link->tries++;
+    link->parked = false;
     (void)nn_send(link->socket, link->sealed.data, link->sealed.size, NN_DONTWAIT);
 }
 
@@ -213,6 +215,10 @@ static enum link_state take_answer(struct link *link, struct span bytes, struct 
         link->slower = 1;
         CHECK(seal(link, err)); /* it was possible before */
         transmit(link, now_of(link));
+    }
+    if (head.purpose == SEAL_WAIT && !link->parked) {
+        transmit(link, now_of(link));
+        link->parked = true;
     }
     if (head.purpose != SEAL_ANSWER || head.session != link->session)
         return LINK_WAITING;

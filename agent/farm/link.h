@@ -6,8 +6,10 @@
  * The request is sent again after resend_ms, after twice that, and so on up to eight times that,
  * until its answer is there or its deadline has come; over a new connection after two tries without
  * a sign of the coordinator (a peer that hangs is not noticed by TCP; a request that is held gets
- * signs). The coordinator knows repetitions by their counter. After a deadline the link is ready
- * for the next request; the old one may or may not have been handled. */
+ * signs). A sign is a reply, and to each request nanomsg lets one through: after it the request is
+ * sent once more, for the answer to go to. The coordinator knows repetitions by their counter.
+ * After a deadline the link is ready for the next request; the old one may or may not have been
+ * handled. */
 #ifndef THAW_AGENT_FARM_LINK_H
 #define THAW_AGENT_FARM_LINK_H
 

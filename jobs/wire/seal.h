@@ -51,7 +51,7 @@ enum seal_purpose {
     SEAL_REQUEST = 1,
     SEAL_ANSWER = 2,
     SEAL_SESSION = 3, /* "ask again in this session": the message is empty */
-    SEAL_WAIT = 4,    /* "I have your request, the answer comes later": empty too */
+    SEAL_WAIT = 4,    /* "I have your request: ask once more for the answer": empty too */
 };
 enum seal_channel { SEAL_WORK, SEAL_BEAT };
 #define SEAL_CHANNELS 2

@@ -97,6 +97,30 @@ static void a_repetition_of_a_held_request_is_told_to_wait_and_moves_its_route(v
     buf_release(&sealed);
 }
 
+/* An agent's socket takes one reply to a request, and the sign was one. */
+static void an_answer_goes_to_the_repetition_that_got_no_sign(void **state)
+{
+    struct farm *farm = *state;
+    struct agent *agent = farm_agent(farm);
+    struct peer_request request, again;
+    size_t sent;
+
+    assert_true(farm_ask(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &request));
+    peers_commit(farm->peers);
+    for (int i = 0; i < 3; i++) {
+        sent = farm->sent;
+        assert_false(farm_ask_again(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &again));
+        assert_int_equal(farm->sent, sent + 1);
+        assert_int_equal(farm_open_last(farm, agent).purpose, SEAL_WAIT);
+        assert_false(farm_ask_again(farm, agent, SEAL_WORK, MESSAGE_CLAIM, &again));
+        assert_int_equal(farm->sent, sent + 1);
+    }
+    farm_answer(farm, request.slot, MESSAGE_GRANT);
+    peers_commit(farm->peers);
+    assert_int_equal(farm->sent, sent + 2);
+    assert_int_equal(farm_last_kind(farm, agent, SEAL_WORK), MESSAGE_GRANT);
+}
+
 static void a_new_request_closes_the_slot_before_it(void **state)
 {
     struct farm *farm = *state;
@@ -506,6 +530,7 @@ int main(void)
         FARM_TEST(an_answer_leaves_with_the_commit_and_not_before),
         FARM_TEST(a_repeated_request_gets_the_same_bytes_at_its_new_route),
         FARM_TEST(a_repetition_of_a_held_request_is_told_to_wait_and_moves_its_route),
+        FARM_TEST(an_answer_goes_to_the_repetition_that_got_no_sign),
         FARM_TEST(a_new_request_closes_the_slot_before_it),
         FARM_TEST(channels_and_agents_do_not_meet),
         FARM_TEST(what_was_recorded_has_no_effect_when_replayed),
