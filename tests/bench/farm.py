@@ -318,7 +318,7 @@ def lost_agent(new_farm, root):
         farm.add_agents(1)
         run = farm.submit(farm.suite("lost", 1, "sleep 100000; " + COMMAND))
         running = "SELECT a.number FROM attempt a JOIN job j ON j.id = a.job WHERE j.run = ?" \
-                  " AND a.ending IS NULL"
+                  " AND a.ending = 0"
         until("the job runs", lambda: farm.rows(running, run))
         time.sleep(1)
         farm.add_agents(1)
