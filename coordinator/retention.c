@@ -9,8 +9,9 @@
 /* What is old goes: a little with each tick, looked for once an hour. Rows of the database here, in
  * the core; what is in the store by the sweeper. */
 
-#define LOOK_NS     (UINT64_C(3600) * NS_PER_S)
-#define RUNS_A_TICK 16 /* removed: one may have many jobs */
+#define FIRST_LOOK_NS (UINT64_C(600) * NS_PER_S) /* a start has more urgent things to do */
+#define LOOK_NS       (UINT64_C(3600) * NS_PER_S)
+#define RUNS_A_TICK   16 /* removed: one may have many jobs */
 
 struct numbers {
     uint64_t items[RUNS_A_TICK];
@@ -132,6 +133,8 @@ bool retention_tick(struct service *service, struct err *err)
         sweeper_end(service->sweeper);
         service->sweeper = NULL;
     }
+    if (service->retention_due_ns == 0)
+        service->retention_due_ns = now_ns + FIRST_LOOK_NS;
     if (now_ns < service->retention_due_ns || service->sweeper != NULL)
         return true;
     if (!remove_runs(service, err) || !remove_checkpoints(service, err))
