@@ -180,6 +180,7 @@ static double median_rate(struct queue *queue, const char *small)
         snprintf(name, sizeof(name), "%s%zu", small ? small : "", i);
         if (small)
             submit(queue, name, ROUND_JOBS);
+        sync(); /* what submitting wrote is not written while jobs run */
         rates[i] = run_jobs(queue, ROUND_JOBS, false);
     }
     qsort(rates, ROUNDS, sizeof rates[0], compare);
