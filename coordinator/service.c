@@ -97,7 +97,7 @@ bool service_open(const struct service_options *options, struct service **out, s
     atomic_store(&service->turned_ns, service_now_ns(service));
     /* The gateway first: it is a new process, and there are no threads yet. */
     if (!mailbox_open(&service->mailbox, err) || !open_queue(service, err) ||
-        !open_agents(service, err) || !open_http(service, err)) {
+        !open_agents(service, err) || !hook_feed_open(service, err) || !open_http(service, err)) {
         service_close(service);
         return false;
     }
@@ -130,6 +130,7 @@ void service_close(struct service *service)
     http_close(service->http);
     messages_release(service);
     retention_release(service);
+    hook_feed_close(service);
     gateway_close(service->gateway);
     if (service->peers != NULL)
         peers_free(service->peers);

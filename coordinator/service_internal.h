@@ -44,6 +44,7 @@ struct service {
     struct gateway *gateway; /* NULL: none */
     struct peers *peers;     /* NULL: none */
     struct hooks *hooks;     /* NULL: none */
+    struct hook_feed *feed;  /* of hooks; or NULL */
     struct mailbox mailbox;
     struct task_list tasks;
     struct api_request *answered, **answered_last; /* of this bracket, in order */
@@ -118,6 +119,12 @@ bool retention_tick(struct service *service, struct err *err);
 void retention_release(struct service *service);
 /* nights, retention: with each tick, in the bracket. */
 void upkeep_tick(struct service *service);
+
+/* hook_feed.c: runs that are over go to the hooks, and what came of these to the queue. */
+bool hook_feed_open(struct service *service, struct err *err);
+void hook_feed_close(struct service *service);
+/* With each tick, in the bracket. False: the bracket is lost. */
+bool hook_feed_tick(struct service *service, struct err *err);
 
 /* metrics.c: the text of /metrics, and the health. */
 bool metrics_write(struct service *service, struct buf *out, struct err *err);

@@ -5,7 +5,8 @@
 
 #include <inttypes.h>
 
-/* What the coordinator does by the clock: starts scheduled runs, lets go of what is old. */
+/* What the coordinator does by the clock: starts scheduled runs, lets go of what is old, tells of
+ * runs that are over. */
 
 static bool start_run(void *context, const struct queue_schedule *schedule, int64_t slot_s,
                       struct err *err)
@@ -33,8 +34,9 @@ void upkeep_tick(struct service *service)
 {
     struct err err = ERR_INIT;
 
-    if (queue_nights(service->queue, start_run, service, &err) && retention_tick(service, &err))
+    if (queue_nights(service->queue, start_run, service, &err) && retention_tick(service, &err) &&
+        hook_feed_tick(service, &err))
         return;
-    log_message(LOG_ERROR, "schedules and retention: %s", err.text);
+    log_message(LOG_ERROR, "schedules, retention and hooks: %s", err.text);
     service->is_lost = service->is_lost || !service_error_is_request(&err);
 }
