@@ -187,7 +187,8 @@ static bool choose_checkpoints(struct verify_input *input, struct err *err)
         return true;
     }
     ok = job_file_load(input->jobs, &variables_environment, &input->file, &report, err);
-    fwrite(report.data, 1, report.size, stderr);
+    if (report.size != 0)
+        fwrite(report.data, 1, report.size, stderr);
     buf_release(&report);
     for (size_t i = 0; ok && i < input->file->test_count; i++) {
         const struct job_test *test = &input->file->tests[i];
