@@ -1,7 +1,6 @@
 #include "coordinator/service_internal.h"
 
 #include "storage/base/check.h"
-#include "storage/base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -284,8 +283,49 @@ static void keep_blobs(struct service *service, const struct message_job_result 
         keep_blob(service, &said->artifacts[i].hash);
 }
 
+/* Agents push what they name before they name it. */
+static bool blob_is_there(struct service *service, const char *what, const struct hash *id,
+                          uint64_t size, struct err *err)
+{
+    uint64_t there;
+
+    if (hash_is_zero(id) || service->options.store == NULL)
+        return true;
+    if (!store_blob_size(service->options.store, id, &there, err))
+        return err_wrap(err, "%s", what);
+    return there == size || err_set(err, ERR_INVALID, "%s: has %llu bytes, not %llu", what,
+                                    (unsigned long long)there, (unsigned long long)size);
+}
+
+static bool blobs_are_there(struct service *service, const struct queue_result *result,
+                            struct err *err)
+{
+    if (!blob_is_there(service, "its console", &result->console, result->console_size, err))
+        return false;
+    for (uint32_t i = 0; i < result->artifact_count; i++) {
+        const struct queue_artifact *artifact = &result->artifacts[i];
+
+        if (!blob_is_there(service, "its artifact", &artifact->hash, artifact->size, err))
+            return false;
+    }
+    return true;
+}
+
+/* A report without its evidence counts, but is held against the agent. */
+static void look_for_blobs(struct service *service, const struct queue_id *agent,
+                           const struct queue_result *result)
+{
+    struct err why = ERR_INIT, ignored = ERR_INIT;
+    char text[MESSAGE_TEXT_MAX];
+
+    if (blobs_are_there(service, result, &why))
+        return;
+    snprintf(text, sizeof text, "job %llu: %.400s", (unsigned long long)result->job, why.text);
+    (void)queue_agent_fault(service->queue, agent, text, &ignored);
+}
+
 /* False: the bracket is lost. A result that cannot be is told from one that comes too late only in
- * the log: either way its agent must forget it. */
+ * the agent's faults: either way it must forget it. */
 static bool take_result(struct service *service, const struct queue_id *agent,
                         const struct message_job_result *said, enum message_outcome *outcome)
 {
@@ -299,13 +339,12 @@ static bool take_result(struct service *service, const struct queue_id *agent,
             service->is_lost = true;
             return false;
         }
-        log_message(LOG_WARNING, "agent %s: its result of job %llu is refused: %s",
-                    queue_agent_name(service->queue, agent), (unsigned long long)said->job,
-                    err.text);
         recorded = QUEUE_STALE;
     }
-    if (recorded == QUEUE_RECORDED)
+    if (recorded == QUEUE_RECORDED) {
+        look_for_blobs(service, agent, &result);
         keep_blobs(service, said);
+    }
     *outcome = outcome_of(recorded);
     return true;
 }

@@ -110,6 +110,8 @@ static void write_queue(struct metrics *metrics, const struct queue_figures *fig
     counter(metrics, "results_recorded_total", "Results recorded.", figures->recorded);
     counter(metrics, "results_repeated_total", "Results that were recorded before.", figures->dup);
     counter(metrics, "results_stale_total", "Results of leases that were lost.", figures->stale);
+    counter(metrics, "agent_faults_total", "What agents did that no agent should.",
+            figures->faults);
     counter(metrics, "leases_lost_total", "Leases of agents that went silent.", figures->lost);
     counter(metrics, "leases_released_total", "Leases given back.", figures->released);
     counter(metrics, "leases_forgotten_total", "Leases their agent did not know of.",

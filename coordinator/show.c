@@ -247,6 +247,9 @@ void show_agent(const struct queue_agent *agent, struct json_writer *writer)
     json_write_key_uint(writer, "load_permille", agent->load);
     json_write_key_uint(writer, "jobs_done", agent->done);
     json_write_key_text(writer, "state", agent_state(agent));
+    json_write_key_uint(writer, "faults", agent->faults);
+    json_write_key_text(writer, "last_fault", text_or_null(agent->fault));
+    json_write_key_bool(writer, "barred", agent->barred);
     show_time(writer, "enrolled_s", agent->enrolled_ms);
     show_time(writer, "last_seen_s", agent->heard_ms);
     json_write_key(writer, "tags");

@@ -25,14 +25,20 @@ static void forget(struct queue *queue, struct agent *agent)
 {
     uint64_t now = queue_now_ns(queue);
     struct lease *next;
+    uint64_t count = 0;
 
     for (struct lease *lease = agent->leases; lease; lease = next) {
         next = lease->next;
         bool is_named = lease->named;
         lease->named = false;
-        if (!is_named && now - lease->granted_ns >= FORGOTTEN_NS)
-            lease_end(queue, lease, ATTEMPT_FORGOTTEN);
+        if (is_named || now - lease->granted_ns < FORGOTTEN_NS)
+            continue;
+        lease_end(queue, lease, ATTEMPT_FORGOTTEN);
+        count++;
     }
+    if (count != 0)
+        agent_fault(queue, agent, "claimed %llu jobs and knows nothing of them",
+                    (unsigned long long)count);
 }
 
 bool queue_beat(struct queue *queue, const struct queue_beat *beat,
@@ -98,8 +104,11 @@ static void expire(struct queue *queue)
     for (struct lease *lease; (lease = map_next(&queue->leases, &at));)
         if (now - lease->renewed_ns >= queue->lease_ns)
             late[count++] = lease;
-    for (size_t i = 0; i < count && !queue->db.faulty; i++)
+    for (size_t i = 0; i < count && !queue->db.faulty; i++) {
+        struct agent *agent = late[i]->agent;
         lease_end(queue, late[i], ATTEMPT_LOST);
+        agent->late++;
+    }
     mem_free(late);
 }
 
@@ -111,9 +120,13 @@ bool queue_tick(struct queue *queue, bool *more, struct err *err)
     if (!queue_may_change(queue, err))
         return false;
     expire(queue);
-    for (struct agent *agent; (agent = map_next(&queue->agents, &at));)
+    for (struct agent *agent; (agent = map_next(&queue->agents, &at));) {
+        if (agent->late != 0)
+            agent_fault(queue, agent, "let the leases of %u jobs run out", agent->late);
+        agent->late = 0;
         if (agent->online && !agent_online(queue, agent))
             event_agent(queue, agent, false);
+    }
     settle(queue);
     *more = queue->work_count > 0;
     return db_ok(&queue->db, err);

@@ -162,7 +162,7 @@ bool queue_claim(struct queue *queue, const struct queue_claim *claim, struct qu
     if (claim->cached.count > QUEUE_CACHED_MAX)
         return err_set(err, ERR_TOO_BIG, "claim: at most %d checkpoints", QUEUE_CACHED_MAX);
     out->drain = agent->draining;
-    if (agent->draining || claim->slots_free == 0)
+    if (agent->draining || claim->slots_free == 0 || agent_barred(queue, agent))
         return true;
     find_candidates(queue, agent, &claim->cached, &candidates);
     uint32_t most = share_of(queue, claim, agent, candidates.ready);

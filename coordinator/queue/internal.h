@@ -32,6 +32,7 @@ enum attempt_ending {
     ATTEMPT_RELEASED,  /* its agent gave it back */
     ATTEMPT_RESTARTED, /* its agent started anew without it */
     ATTEMPT_FORGOTTEN, /* its agent does not know of it */
+    ATTEMPT_REFUSED,   /* its agent said what cannot be */
 };
 
 enum boot_state { BOOT_NONE, BOOT_PENDING, BOOT_BOOTED, BOOT_FAILED };
@@ -104,7 +105,12 @@ struct agent {
     uint64_t sequence; /* of the last beat */
     uint32_t load, slots_busy;
     uint64_t done;
-    struct lease *leases; /* a list */
+    /* faults.c */
+    uint64_t faults, barred_until_ns;
+    uint32_t strikes;
+    uint32_t late;                   /* leases that ran out in this tick */
+    char fault[QUEUE_TITLE_MAX + 1]; /* the last one */
+    struct lease *leases;            /* a list */
     uint32_t lease_count;
     uint8_t *met; /* for each requirement: 0 not known, 1 met, 2 not */
     size_t met_count;
@@ -236,6 +242,13 @@ void agent_free(struct agent *agent);
 /* Its current incarnation speaks. */
 struct agent *agent_speaks(struct queue *queue, const struct queue_id *id,
                            const struct queue_id *incarnation, struct err *err);
+
+/* faults.c */
+__attribute__((format(printf, 3, 4))) void agent_fault(struct queue *queue, struct agent *agent,
+                                                       const char *format, ...);
+void agent_forgive(struct agent *agent);
+/* Whether it is to get no jobs now. */
+bool agent_barred(const struct queue *queue, const struct agent *agent);
 
 /* settle.c */
 void work_add(struct queue *queue, const struct work *work);

@@ -31,7 +31,8 @@ void lease_drop(struct queue *queue, struct lease *lease)
 
 static enum job_event event_of(const struct job *job, enum attempt_ending ending)
 {
-    bool is_loss = ending == ATTEMPT_LOST || ending == ATTEMPT_RESTARTED;
+    bool is_loss =
+        ending == ATTEMPT_LOST || ending == ATTEMPT_RESTARTED || ending == ATTEMPT_REFUSED;
 
     if (job->state == JOB_STOPPING)
         return is_loss ? EVENT_LOST : EVENT_RETURN;

@@ -186,7 +186,8 @@ bool queue_job_get(struct queue *queue, uint64_t job, queue_job_callback *each, 
 
 static const char *ending_name(uint64_t ending)
 {
-    static const char *const names[] = {"", "result", "lost", "released", "restarted", "forgotten"};
+    static const char *const names[] = {"",          "result",    "lost",   "released",
+                                        "restarted", "forgotten", "refused"};
 
     return ending < sizeof(names) / sizeof(names[0]) ? names[ending] : "?";
 }

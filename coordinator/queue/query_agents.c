@@ -33,7 +33,10 @@ static bool show(struct queue *queue, const struct agent *agent, queue_agent_cal
                                .leases = agent->lease_count,
                                .load = agent->load,
                                .slots_busy = agent->slots_busy,
-                               .done = agent->done};
+                               .done = agent->done,
+                               .faults = agent->faults,
+                               .fault = agent->fault,
+                               .barred = agent_barred(queue, agent)};
     bool go_on;
 
     view.facts = (struct queue_agent_facts){.name = agent->name,
@@ -74,13 +77,6 @@ bool queue_agents_each(struct queue *queue, queue_agent_callback *each, void *co
         ;
     mem_free(agents);
     return queue_read_ok(queue, err);
-}
-
-const char *queue_agent_name(const struct queue *queue, const struct queue_id *id)
-{
-    const struct agent *agent = agent_of(queue, id);
-
-    return agent ? agent->name : "";
 }
 
 void queue_figures(const struct queue *queue, struct queue_figures *out)

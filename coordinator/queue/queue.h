@@ -303,9 +303,14 @@ enum queue_outcome {
 };
 
 /* Whatever incarnation the agent has: results that were spooled before a restart count if they come
- * before the hello. A pass of a boot without a checkpoint is ERR_INVALID. */
+ * before the hello. What cannot be is ERR_INVALID or ERR_TOO_BIG: a pass of a boot without a
+ * checkpoint, figures beyond all bounds; the job goes to another agent then, and this
+ * one has a fault more. So it has for results of leases that it never had. */
 bool queue_result(struct queue *queue, const struct queue_id *agent,
                   const struct queue_result *result, enum queue_outcome *outcome, struct err *err);
+/* Counts what the caller found that no agent should do, and says why: see struct queue_agent. */
+bool queue_agent_fault(struct queue *queue, const struct queue_id *agent, const char *why,
+                       struct err *err);
 
 struct queue_release {
     struct queue_id agent;
@@ -374,7 +379,8 @@ struct queue_attempt {
     uint32_t attempt;
     const char *agent; /* its name */
     const char *agent_arch;
-    const char *end; /* "" while it runs; "result", "lost", "released", "restarted", "forgotten" */
+    const char *end; /* "" while it runs; "result", "lost", "released", "restarted", "forgotten",
+                        "refused" */
     uint64_t started_ms, ended_ms;
     struct queue_result result; /* .artifacts NULL: see queue_artifacts_each; if end is "result" */
 };
@@ -387,7 +393,10 @@ struct queue_agent {
     uint64_t enrolled_ms, heard_ms; /* 0: not since the coordinator started */
     uint32_t leases;
     uint32_t load, slots_busy;
-    uint64_t done; /* jobs since the coordinator started */
+    uint64_t done;     /* jobs since the coordinator started */
+    uint64_t faults;   /* what it did that no agent should; since then, too */
+    const char *fault; /* the last one; "" */
+    bool barred;       /* gets no jobs for a while, because of them */
 };
 
 typedef bool queue_run_callback(void *context, const struct queue_run *run);
@@ -424,8 +433,6 @@ bool queue_attempt_get(struct queue *queue, uint64_t lease, queue_attempt_callba
                        void *context, struct err *err);
 bool queue_artifacts_each(struct queue *queue, uint64_t lease, queue_artifact_callback *each,
                           void *context, struct err *err);
-/* What people call it; "" for one that is not known. Lives until the queue is changed. */
-const char *queue_agent_name(const struct queue *queue, const struct queue_id *id);
 /* By name. */
 bool queue_agents_each(struct queue *queue, queue_agent_callback *each, void *context,
                        struct err *err);
@@ -478,7 +485,7 @@ struct queue_figures {
     uint64_t slots;                 /* now, of those online */
     uint64_t leases;                /* now */
     uint64_t submitted, granted, recorded, dup, stale, lost, released, forgotten, retried;
-    uint64_t cached, reruns, divergences;
+    uint64_t cached, reruns, divergences, faults;
     uint64_t verdicts[VERDICT_COUNT];
     uint64_t commits;
 };

@@ -108,7 +108,8 @@
                       " wall_ns = ?9, state_id = ?10, checkpoint = ?11, signature = ?12,"          \
                       " signature_title = ?13, console = ?14, console_size = ?15, reason = ?16"    \
                       " WHERE lease = ?1")                                                         \
-    X(ATTEMPT_ROW, "SELECT job, number, agent, ending FROM attempt WHERE lease = ?1")              \
+    X(ATTEMPT_ROW, "SELECT job, number, agent, ending, verdict, state_id FROM attempt"             \
+                   " WHERE lease = ?1")                                                            \
     X(ATTEMPT_HELD, "SELECT a.lease, a.job, a.number, a.agent, j.run, j.lane, j.state"             \
                     " FROM attempt a JOIN job j ON j.id = a.job WHERE a.ending = 0")               \
     X(ATTEMPT_SHORT, "SELECT a.instructions, a.wall_ns, a.state_id, a.agent, a.verdict, a.reason"  \

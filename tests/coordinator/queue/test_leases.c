@@ -265,12 +265,100 @@ QUEUE_FARM_TEST(result_keeps_all_it_says)
     BASE_FAILS(queue_result(farm->queue, &id, &result, &outcome, &farm->err), &farm->err,
                ERR_INVALID, "verdict");
     queue_farm_commit(farm);
-    result.verdict = VERDICT_FAIL;
+    grant = queue_farm_take(farm, &agent);
+    result = queue_farm_result_of(&grant, VERDICT_FAIL);
     result.reason = "exit status 7";
     result.artifacts = &artifact;
     result.artifact_count = 1;
     assert_int_equal(queue_farm_record(farm, &agent, &result), QUEUE_RECORDED);
     assert_string_equal(queue_farm_job_of(farm, grant.job)->reason, "exit status 7");
+}
+
+static struct queue_agent shown_agent;
+
+static bool show_first(void *context, const struct queue_agent *agent)
+{
+    static char fault[QUEUE_TITLE_MAX + 1];
+
+    (void)context;
+    shown_agent = *agent;
+    snprintf(fault, sizeof(fault), "%s", agent->fault);
+    shown_agent.fault = fault;
+    return false;
+}
+
+/* Lies until it gets no jobs, and waits; how long it has waited is told. */
+static uint64_t lie_until_barred(struct queue_farm *farm, struct queue_farm_agent *agent)
+{
+    struct queue_id id = queue_farm_id(agent->number);
+    struct queue_grants *grants = mem_alloc(sizeof(*grants));
+    enum queue_outcome outcome;
+    uint64_t seconds = 0;
+
+    while (queue_farm_claim(farm, agent, grants) != 0) {
+        struct queue_result lie = queue_farm_result_of(&grants->grants[0], VERDICT_PASS);
+        lie.wall_ns = UINT64_MAX;
+        queue_farm_begin(farm);
+        BASE_FAILS(queue_result(farm->queue, &id, &lie, &outcome, &farm->err), &farm->err,
+                   ERR_INVALID, "which cannot be");
+        queue_farm_commit(farm);
+    }
+    BASE_OK(queue_agents_each(farm->queue, show_first, NULL, &farm->err), &farm->err);
+    assert_true(shown_agent.barred);
+    for (; queue_farm_claim(farm, agent, grants) == 0; seconds++)
+        queue_farm_pass(farm, 1);
+    struct queue_release back = {id, queue_farm_id(agent->incarnation), &grants->grants[0].lease,
+                                 1};
+    queue_farm_begin(farm);
+    BASE_OK(queue_release(farm->queue, &back, &farm->err), &farm->err);
+    queue_farm_commit(farm);
+    mem_free(grants);
+    return seconds;
+}
+
+QUEUE_FARM_TEST(agent_that_lies_is_named_and_waits_longer_each_time)
+{
+    struct queue_job_request jobs[8];
+    char names[8][8];
+
+    for (size_t i = 0; i < 8; i++) {
+        snprintf(names[i], sizeof(names[i]), "job%u", (unsigned)i % 10);
+        jobs[i] = queue_farm_job(names[i]);
+    }
+    queue_farm_submit(farm, jobs, 8);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+
+    assert_int_equal(lie_until_barred(farm, &agent), 1);
+    assert_int_equal(shown_agent.faults, 4);
+    assert_non_null(strstr(shown_agent.fault, "wall_ns of 18446744073709551615"));
+    assert_int_equal(lie_until_barred(farm, &agent), 2);
+    assert_int_equal(lie_until_barred(farm, &agent), 4);
+    for (unsigned i = 0; i < 6; i++) /* some truth, and it is forgiven */
+        assert_int_equal(lie_until_barred(farm, &agent) > 4, true);
+    struct queue_grant grant = queue_farm_take(farm, &agent);
+    assert_int_equal(queue_farm_result(farm, &agent, &grant, VERDICT_PASS), QUEUE_RECORDED);
+}
+
+QUEUE_FARM_TEST(results_of_leases_it_never_had_are_faults)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent honest = queue_farm_agent(farm, 1);
+    struct queue_farm_agent liar = queue_farm_agent(farm, 0);
+    struct queue_grant grant = queue_farm_take(farm, &honest), forged = grant;
+
+    forged.lease = 777;
+    assert_int_equal(queue_farm_result(farm, &liar, &forged, VERDICT_FAIL), QUEUE_STALE);
+    assert_int_equal(queue_farm_result(farm, &liar, &grant, VERDICT_FAIL), QUEUE_STALE);
+    assert_int_equal(queue_farm_result(farm, &honest, &grant, VERDICT_PASS), QUEUE_RECORDED);
+    assert_int_equal(queue_farm_result(farm, &liar, &grant, VERDICT_FAIL), QUEUE_STALE);
+    BASE_OK(queue_agents_each(farm->queue, show_first, NULL, &farm->err), &farm->err);
+    assert_int_equal(shown_agent.faults, 3);
+    assert_int_equal(queue_farm_job_of(farm, grant.job)->verdict, VERDICT_PASS);
+    assert_int_equal(queue_farm_result(farm, &honest, &grant, VERDICT_PASS), QUEUE_DUP);
+    struct queue_figures figures;
+    queue_figures(farm->queue, &figures);
+    assert_int_equal(figures.faults, 3); /* to say the same again is none */
 }
 
 int main(void)
@@ -291,6 +379,8 @@ int main(void)
         cmocka_unit_test(job_that_loses_every_agent_is_given_up),
         cmocka_unit_test(released_job_is_ready_and_counts_as_no_attempt),
         cmocka_unit_test(result_keeps_all_it_says),
+        cmocka_unit_test(agent_that_lies_is_named_and_waits_longer_each_time),
+        cmocka_unit_test(results_of_leases_it_never_had_are_faults),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
