@@ -3,55 +3,22 @@
 import json
 import os
 import pathlib
-import subprocess
-import time
 import unittest
 
 import harness
-from harness import FAILS_WITH_7, INFRA, PASSES, THAW, USAGE
+from harness import INFRA, USAGE
+from service import ServiceTest
 
-GUARD = 120  # seconds; nothing here takes more than a few
 
-
-class Coordinator(harness.CliTest):
-    """A coordinator on Unix sockets, one agent, and a run of it."""
-
+class Results(ServiceTest):
     def setUp(self):
         super().setUp()
-        self.environment["THAW_COORDINATOR"] = f"unix:{self.folder}/api"
-        self.start("coordinator", "--state", self.folder / "state", "--open", "--http",
-                   f"unix:{self.folder}/api", "--agents", f"ipc://{self.folder}/agents")
-        self.until(lambda: (self.folder / "api").exists())
-        invitation = self.folder / "invitation"
-        invitation.write_text(self.thaw("agents", "--invite", "one"))
-        self.start("agent", "--state", self.folder / "agent", "--enrol", invitation, "--slots", "1")
-
-    def start(self, *arguments):
-        log = open(self.folder / f"{arguments[0]}.log", "wb")
-        process = subprocess.Popen([THAW, *map(str, arguments)], env=self.environment,
-                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        log.close()
-        self.addCleanup(self.end, process)
-
-    def end(self, process):
-        process.terminate()
-        process.wait(GUARD)
-
-    def until(self, holds):
-        end = time.monotonic() + GUARD
-        while not holds():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
+        self.start()
+        self.join()
 
     def run_jobs(self, *tests):
-        self.file("pass.elf", PASSES)
-        self.file("fail.elf", FAILS_WITH_7)
-        path = self.file("jobs.yaml", "suite: bare\ntests:\n" +
-                         "".join(f"  - {test}\n" for test in tests))
-        self.call("submit", path, "--watch")
+        self.call("submit", self.jobs(*tests), "--watch")
 
-
-class Results(Coordinator):
     def test_everything_is_saved_under_safe_names(self):
         self.run_jobs("{name: 'evil\\: <a>', elf: pass.elf}", "{name: 'a?', elf: fail.elf}",
                       "{name: 'a*', elf: fail.elf}")
