@@ -2,6 +2,7 @@
  * libnanomsg, through its gateway. They run nothing.
  *
  *   bench_agents prepare STATE COUNT     a coordinator's state folder with COUNT agents enrolled
+ *   bench_agents hello STATE URL COUNT   COUNT agents say hello, one after the other
  *   bench_agents jobs STATE URL COUNT    COUNT agents of one slot claim and report until nothing is
  *                                        left; prints "JOBS SECONDS" from the first claim to the
  *                                        last answer
@@ -190,6 +191,21 @@ static void fill_results(struct farm *farm, size_t index, const struct message_j
     }
 }
 
+static void say_hello(struct farm *farm, struct link *link, size_t index)
+{
+    fill_hello(farm, index);
+    must(link_call(link, farm->request, TIMEOUT_MS, farm->answer, &err));
+}
+
+static void all_say_hello(struct farm *farm, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct link *link = open_link(farm, i, SEAL_WORK);
+        say_hello(farm, link, i);
+        link_close(link);
+    }
+}
+
 /* ---- jobs ---- */
 
 struct worker {
@@ -248,8 +264,7 @@ static void run_jobs(struct farm *farm, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         workers[i].link = open_link(farm, i, SEAL_WORK);
-        fill_hello(farm, i);
-        must(link_call(workers[i].link, farm->request, TIMEOUT_MS, farm->answer, &err));
+        say_hello(farm, workers[i].link, i);
     }
     start = now_ns();
     for (size_t i = 0; i < count; i++)
@@ -369,8 +384,7 @@ static _Noreturn void idle_process(struct farm *farm, size_t first, size_t count
     for (size_t i = 0; i < count; i++) {
         idlers[i] = (struct idler){.work = open_link(farm, first + i, SEAL_WORK),
                                    .beats = open_link(farm, first + i, SEAL_BEAT)};
-        fill_hello(farm, first + i);
-        must(link_call(idlers[i].work, farm->request, TIMEOUT_MS, farm->answer, &err));
+        say_hello(farm, idlers[i].work, first + i);
         idlers[i].beat_ns = now_ns() + (first + i) * 7919 % (QUEUE_BEAT_MS)*MS;
     }
     idle_until(&flock, now_ns() + 2 * QUEUE_BEAT_MS * MS, &none);
@@ -449,6 +463,7 @@ static size_t number(const char *text)
 int main(int argc, char **argv)
 {
     const char *what = argc > 3 ? argv[1] : "";
+    bool says_hello = strcmp(what, "hello") == 0, works = strcmp(what, "jobs") == 0;
     struct farm farm;
     int status = 0;
 
@@ -456,13 +471,15 @@ int main(int argc, char **argv)
         prepare(argv[2], number(argv[3]));
         return 0;
     }
-    if (argc < 5 || (strcmp(what, "jobs") != 0 && (strcmp(what, "idle") != 0 || argc < 6))) {
-        fprintf(stderr, "bench_agents: prepare STATE COUNT | jobs STATE URL COUNT | idle STATE URL "
-                        "COUNT SECONDS\n");
+    if (argc < 5 || (!says_hello && !works && (strcmp(what, "idle") != 0 || argc < 6))) {
+        fprintf(stderr, "bench_agents: prepare STATE COUNT | hello STATE URL COUNT | "
+                        "jobs STATE URL COUNT | idle STATE URL COUNT SECONDS\n");
         return 2;
     }
     farm = farm_of(argv[2], argv[3], number(argv[4]));
-    if (strcmp(what, "jobs") == 0)
+    if (says_hello)
+        all_say_hello(&farm, number(argv[4]));
+    else if (works)
         run_jobs(&farm, number(argv[4]));
     else
         status = idle(&farm, number(argv[4]), number(argv[5]));

@@ -295,9 +295,11 @@ def short_tests(new_farm, root, count=1000, rounds=2):
 # ---- failures ----
 
 def killed_coordinator(new_farm, queue_jobs=50000, rounds=3):
-    """[s] from kill -9 of the coordinator, with a queue, to an answer of its successor."""
+    """[s] from kill -9 of the coordinator, with a queue, until its successor has answered a client
+    and then an agent."""
     times = []
     with new_farm() as farm:
+        subprocess.run([farm.simulated, "prepare", farm.state, "1"], check=True)
         farm.start()
         farm.post_run("waiting", empty_jobs(queue_jobs, "waiting"))
         for _ in range(rounds):
@@ -305,6 +307,7 @@ def killed_coordinator(new_farm, queue_jobs=50000, rounds=3):
             start = time.monotonic()
             farm.coordinator.wait()
             farm.start()
+            subprocess.run([farm.simulated, "hello", farm.state, farm.gateway, "1"], check=True)
             times.append(time.monotonic() - start)
     return times
 
