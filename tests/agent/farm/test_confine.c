@@ -154,6 +154,27 @@ static void only_files_that_were_given_can_be_read(void **state)
     base_folder_remove(folder);
 }
 
+static void read_parents_memory(void *context)
+{
+    char path[64];
+
+    (void)context;
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)getppid());
+    read_file(path);
+}
+static void list_own_descriptors(void *context)
+{
+    (void)context;
+    list_folder((void *)(uintptr_t) "/proc/self/fd");
+}
+static void proc_is_out_of_reach(void **state)
+{
+    (void)state;
+    NEEDS(CONFINE_FILES);
+    assert_int_equal(WEXITSTATUS(behind_walls(&bare, read_parents_memory, NULL)), 4);
+    assert_int_equal(WEXITSTATUS(behind_walls(&bare, list_own_descriptors, NULL)), 4);
+}
+
 static void write_file(void *context)
 {
     int fd = open(context, O_WRONLY | O_CREAT, 0600);
@@ -326,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(network_is_out_of_reach),
         cmocka_unit_test(only_files_that_were_given_can_be_read),
+        cmocka_unit_test(proc_is_out_of_reach),
         cmocka_unit_test(boot_writes_below_its_folder_only),
         cmocka_unit_test(processes_are_neither_made_nor_touched),
         cmocka_unit_test(memory_ends_at_its_share),
