@@ -18,6 +18,11 @@ int command_history(int argc, char **argv);
 int command_cancel(int argc, char **argv);
 int command_agents(int argc, char **argv);
 
+/* For tests: prints the routes that the coordinator serves, a line each: method, path, roles with
+ * commas ("-": nobody needs a token), query parameters. An exit status. */
+#define ROUTES_COMMAND "routes"
+int routes_command(void);
+
 /* Reads a job file; its mistakes go to standard error, all of them. */
 bool submit_load(const char *path, struct job_file **out, struct err *err);
 /* POST runs; the new run's number. */
