@@ -56,12 +56,14 @@ static void add_row(struct table *table, const json_t *agent)
 {
     long long seen = json_integer_value(json_object_get(agent, "last_seen_s"));
     long long ago = (long long)time(NULL) - seen;
-    const char *state = text_of(agent, "state");
+    bool barred = json_is_true(json_object_get(agent, "barred"));
+    const char *state = barred ? "barred" : text_of(agent, "state");
     char tags[256];
 
     join_tags(json_object_get(agent, "tags"), tags, sizeof tags);
     table_cell(table, COLOUR_BOLD, "%s", text_of(agent, "name"));
-    table_cell(table, strcmp(state, "lost") == 0 ? COLOUR_RED : COLOUR_NONE, "%s", state);
+    table_cell(table, barred || strcmp(state, "revoked") == 0 ? COLOUR_RED : COLOUR_NONE, "%s",
+               state);
     table_cell(table, COLOUR_NONE, "%s %s", text_of(agent, "os"), text_of(agent, "arch"));
     table_cell(table, COLOUR_NONE, "%lld/%lld",
                (long long)json_integer_value(json_object_get(agent, "busy")),
