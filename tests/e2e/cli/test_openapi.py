@@ -249,6 +249,47 @@ class Answers(Service):
         self.assertEqual(status, 400)
         self.fits("POST", "/api/v1/runs", status, headers, said)
 
+    def test_the_stores_gets_answer_as_the_file_says(self):
+        self.boot()
+        place = "/api/v1/store"
+        tag, = self.good("GET", "/api/v1/tags")["tags"]
+        self.assertEqual(self.good("GET", f"{place}/tags")["tags"][0]["name"], tag["name"])
+        told = self.good("GET", f"{place}/checkpoints/{{id}}",
+                         f"{place}/checkpoints/{tag['checkpoint']}")
+        self.assertEqual(told["checkpoint"], tag["checkpoint"])
+        self.assertNotEqual(told["packs"], [])
+        for kind, name in (("packs", told["packs"][0]["name"]), ("manifests", tag["checkpoint"])):
+            path = f"{place}/{kind}/{{name}}"
+            status, headers, said = self.ask("GET", self.fill(path, name=name), self.admin)
+            self.assertEqual(status, 200, said)
+            self.fits("GET", path, status, headers, said)
+        status, headers, said = self.ask("GET", f"{place}/blobs/{64 * '0'}", self.admin)
+        self.assertEqual(status, 404)
+        self.fits("GET", f"{place}/blobs/{{name}}", status, headers, said)
+
+    def test_what_changes_something_answers_as_the_file_says(self):
+        job = {"name": "it", "spec": 64 * "1"}
+        runs = "/api/v1/runs/{run}"
+        told = self.good("POST", "/api/v1/runs", body={"name": "r", "open": True, "jobs": [job]})
+        this = self.fill(runs, run=told["run"])
+        more = {"jobs": [{**job, "name": "other"}]}
+        for action, body in (("jobs", more), ("close", {}), ("pause", {}), ("resume", {}),
+                             ("cancel", {"reason": "enough"})):
+            if action == "cancel":
+                listed = self.good("GET", runs + "/jobs", f"{this}/jobs")
+                self.good("POST", "/api/v1/jobs/{job}/cancel",
+                          f"/api/v1/jobs/{listed['jobs'][0]['id']}/cancel", body={})
+            self.good("POST", f"{runs}/{action}", f"{this}/{action}", body=body)
+        schedule = {"cron": "30 2 * * *", "submission": {"name": "n", "jobs": [job]}}
+        path = "/api/v1/schedules/{name}"
+        self.good("PUT", path, self.fill(path), body=schedule)
+        for action in ("pause", "resume"):
+            self.good("POST", f"{path}/{action}", self.fill(path) + f"/{action}", body={})
+        self.good("DELETE", path, self.fill(path))
+        path = "/api/v1/baselines/{name}"
+        self.good("PUT", path, self.fill(path), body={"run": told["run"]})
+        self.good("DELETE", path, self.fill(path))
+
     def test_other_methods_are_refused(self):
         paths = {}
         for method, path in operations():
