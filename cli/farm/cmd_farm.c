@@ -73,7 +73,7 @@ static bool take(void *context, int key, const char *value, struct err *err)
 static bool submit(const struct farm_input *input, struct store *store, struct remote *remote,
                    uint64_t *run, struct err *err)
 {
-    struct submission submission = {.json = BUF_INIT(0)};
+    struct submission submission = {0};
     struct job_file *file = NULL;
     bool ok = submit_load(input->file, &file, err) &&
               submission_make(file, &input->options, store, &submission, err) &&

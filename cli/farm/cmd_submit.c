@@ -69,17 +69,47 @@ bool submit_load(const char *path, struct job_file **out, struct err *err)
     return ok;
 }
 
+static bool ask_about(struct remote *remote, uint64_t run, const char *what, struct span body,
+                      struct err *err)
+{
+    char path[64];
+    json_t *answer;
+    bool ok;
+
+    snprintf(path, sizeof path, "runs/%llu/%s", (unsigned long long)run, what);
+    ok = client_ask(remote, "POST", path, body, &answer, err);
+    json_decref(answer);
+    return ok;
+}
+
+/* A run that did not come whole is not left open for ever. */
+static bool send_rest(struct remote *remote, const struct submission *submission, uint64_t run,
+                      struct err *err)
+{
+    struct err ignored = ERR_INIT;
+    bool ok = true;
+
+    for (size_t i = 1; ok && i < submission->part_count; i++)
+        ok = ask_about(remote, run, "jobs", buf_span(&submission->parts[i]), err);
+    ok = ok && ask_about(remote, run, "close", (struct span){0}, err);
+    if (!ok)
+        (void)ask_about(remote, run, "cancel", (struct span){0}, &ignored);
+    return ok;
+}
+
 bool submit_send(struct remote *remote, const struct submission *submission, uint64_t *run,
                  struct err *err)
 {
     json_t *answer;
-    bool ok = client_ask(remote, "POST", "runs", buf_span(&submission->json), &answer, err);
+    bool ok = client_ask(remote, "POST", "runs", buf_span(&submission->parts[0]), &answer, err);
 
     if (ok) {
         *run = (uint64_t)json_integer_value(json_object_get(answer, "run"));
         ok = *run != 0 || err_set(err, ERR_INVALID, "the coordinator gave the run no number");
     }
     json_decref(answer);
+    if (ok && submission->part_count > 1)
+        ok = send_rest(remote, submission, *run, err);
     return ok;
 }
 
@@ -126,7 +156,7 @@ static bool register_it(const struct common *common, struct remote *remote,
 static bool submit(const struct common *common, struct submit_input *input, struct remote *remote,
                    uint64_t *run, struct err *err)
 {
-    struct submission submission = {.json = BUF_INIT(0)};
+    struct submission submission = {0};
     struct job_file *file = NULL;
     struct store *store = NULL;
     bool ok = submit_load(input->file, &file, err) && common_open_store(common, &store, err) &&

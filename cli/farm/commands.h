@@ -25,7 +25,8 @@ int routes_command(void);
 
 /* Reads a job file; its mistakes go to standard error, all of them. */
 bool submit_load(const char *path, struct job_file **out, struct err *err);
-/* POST runs; the new run's number. */
+/* POST runs, and the parts that come after the first; the new run's number. A run of which a part
+ * is refused is cancelled. */
 bool submit_send(struct remote *remote, const struct submission *submission, uint64_t *run,
                  struct err *err);
 /* $USER, for the coordinator's list of runs. */

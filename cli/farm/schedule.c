@@ -12,8 +12,13 @@
 static bool write_body(const struct schedule_request *request, struct buf *out, struct err *err)
 {
     const struct job_workflow *workflow = &request->file->workflow;
+    const struct buf *submission = &request->submission->parts[0];
     struct json_writer json = json_writer(out, false, err);
 
+    if (request->submission->part_count != 1)
+        return err_set(err, ERR_TOO_BIG,
+                       "%zu jobs are too many for a schedule, which is kept as one submission",
+                       request->submission->job_count);
     json_write_object(&json);
     json_write_key_text(&json, "cron", workflow->schedule.cron);
     json_write_key_text(&json, "time_zone", workflow->schedule.time_zone);
@@ -24,7 +29,7 @@ static bool write_body(const struct schedule_request *request, struct buf *out, 
         return false;
     out->size -= 1; /* the brace that closes it */
     return buf_append_text(out, ", \"submission\": ", err) &&
-           buf_append(out, request->submission->json.data, request->submission->json.size, err) &&
+           buf_append(out, submission->data, submission->size, err) &&
            buf_append_text(out, "}", err);
 }
 

@@ -39,6 +39,8 @@ struct making {
     struct job_expanded *expanded;
     struct job_submissions jobs;
     struct collection blobs, checkpoints;
+    struct buf *parts;
+    size_t part_count;
 };
 
 static bool keep_bytes(void *context, struct span bytes, struct hash *id, struct err *err)
@@ -221,28 +223,104 @@ static void write_options(const struct making *making, struct json_writer *json)
     json_write_close(json);
 }
 
-static bool write_run(struct making *making, struct buf *out, struct err *err)
+/* The first job of a part, and what comes after its last. */
+struct piece {
+    size_t begin, end;
+};
+
+/* The last job that one of the list needs. */
+static size_t furthest_need(const struct making *making, size_t at)
 {
-    struct json_writer json = json_writer(out, false, err);
-    const struct submission_options *options = making->options;
+    const struct job_submission *job = &making->jobs.items[at];
+    const struct job_entry *entry;
+    size_t last = 0;
+
+    if (job->kind == JOB_BOOT)
+        return 0;
+    entry = &making->expanded->entries[job->index];
+    for (size_t i = 0; i < entry->need_count; i++)
+        if (making->expanded->boot_count + entry->needs[i] > last)
+            last = making->expanded->boot_count + entry->needs[i];
+    return last;
+}
+
+/* A coordinator knows the jobs of earlier parts, but not those to come. */
+static bool write_jobs(struct making *making, struct piece *piece, struct json_writer *json,
+                       struct err *err)
+{
+    const struct buf *out = &making->parts[making->part_count - 1];
+    size_t begun = out->size, needed = 0, at = piece->begin;
     bool ok = true;
 
-    json_write_object(&json);
-    json_write_key_text(&json, "name", options->name != NULL ? options->name : making->file->name);
-    json_write_key_text(&json, "submitter", options->submitter);
-    json_write_key_uint(&json, "priority", making->file->workflow.priority);
-    write_options(making, &json);
-    json_write_key(&json, "jobs");
-    json_write_array(&json);
-    for (size_t i = 0; ok && i < making->jobs.count; i++) {
-        if (making->jobs.items[i].kind == JOB_BOOT)
-            write_boot(making, &making->jobs.items[i], &json);
+    json_write_key(json, "jobs");
+    json_write_array(json);
+    for (; ok && at < making->jobs.count; at++) {
+        bool is_full =
+            at - piece->begin >= SUBMISSION_PART_JOBS || out->size - begun >= SUBMISSION_PART_BYTES;
+        if (is_full && needed < at)
+            break;
+        if (furthest_need(making, at) > needed)
+            needed = furthest_need(making, at);
+        if (making->jobs.items[at].kind == JOB_BOOT)
+            write_boot(making, &making->jobs.items[at], json);
         else
-            ok = write_test(making, &making->jobs.items[i], &json, err);
+            ok = write_test(making, &making->jobs.items[at], json, err);
     }
-    json_write_close(&json);
+    json_write_close(json);
+    piece->end = at;
+    return ok;
+}
+
+static void write_head(const struct making *making, struct json_writer *json)
+{
+    const struct submission_options *options = making->options;
+
+    json_write_key_text(json, "name", options->name != NULL ? options->name : making->file->name);
+    json_write_key_text(json, "submitter", options->submitter);
+    json_write_key_uint(json, "priority", making->file->workflow.priority);
+    write_options(making, json);
+}
+
+static struct buf *add_part(struct making *making)
+{
+    struct buf *parts = mem_array(making->part_count + 1, sizeof *parts);
+
+    if (making->part_count != 0)
+        memcpy(parts, making->parts, making->part_count * sizeof *parts);
+    mem_free(making->parts);
+    making->parts = parts;
+    parts[making->part_count] = (struct buf)BUF_INIT(SUBMISSION_JSON_MAX);
+    return &parts[making->part_count++];
+}
+
+static bool write_part(struct making *making, struct piece *piece, struct err *err)
+{
+    struct json_writer json;
+    struct buf *part;
+    bool ok;
+
+    part = add_part(making);
+    json = json_writer(part, false, err);
+    json_write_object(&json);
+    if (piece->begin == 0)
+        write_head(making, &json);
+    ok = write_jobs(making, piece, &json, err);
+    if (piece->begin == 0 && piece->end < making->jobs.count)
+        json_write_key_bool(&json, "open", true);
     json_write_close(&json);
     return ok && json_writer_ok(&json);
+}
+
+static bool write_run(struct making *making, struct err *err)
+{
+    struct piece piece = {0, 0};
+
+    do {
+        piece.begin = piece.end;
+        if (!write_part(making, &piece, err))
+            return false;
+    } while (piece.end < making->jobs.count);
+    return true;
 }
 
 static bool make(struct making *making, struct submission *out, struct err *err)
@@ -255,7 +333,7 @@ static bool make(struct making *making, struct submission *out, struct err *err)
     out->job_count = making->expanded->count;
     out->boot_count = making->expanded->boot_count;
     return job_spec_collect(making->expanded, &sink, &making->jobs, err) &&
-           write_run(making, &out->json, err) && store_blob_sync(making->store, err);
+           write_run(making, err) && store_blob_sync(making->store, err);
 }
 
 bool submission_make(const struct job_file *file, const struct submission_options *options,
@@ -264,7 +342,7 @@ bool submission_make(const struct job_file *file, const struct submission_option
     struct making making = {.file = file, .options = options, .store = store};
     bool ok;
 
-    *out = (struct submission){.json = BUF_INIT(SUBMISSION_JSON_MAX)};
+    *out = (struct submission){0};
     ok = make(&making, out, err);
     job_submissions_release(&making.jobs);
     job_expanded_free(making.expanded);
@@ -272,6 +350,8 @@ bool submission_make(const struct job_file *file, const struct submission_option
     hash_map_release(&making.checkpoints.known);
     out->blobs = making.blobs.list;
     out->checkpoints = making.checkpoints.list;
+    out->parts = making.parts;
+    out->part_count = making.part_count;
     if (!ok)
         submission_release(out);
     return ok;
@@ -279,7 +359,9 @@ bool submission_make(const struct job_file *file, const struct submission_option
 
 void submission_release(struct submission *submission)
 {
-    buf_release(&submission->json);
+    for (size_t i = 0; i < submission->part_count; i++)
+        buf_release(&submission->parts[i]);
+    mem_free(submission->parts);
     hash_list_release(&submission->blobs);
     hash_list_release(&submission->checkpoints);
 }

@@ -7,6 +7,10 @@
 #include "storage/remote/remote.h"
 
 #define SUBMISSION_JSON_MAX (256u << 20)
+/* From here on a part is cut where its jobs need none of the next: half of what a coordinator
+ * takes at a time. */
+#define SUBMISSION_PART_JOBS  32768u
+#define SUBMISSION_PART_BYTES (16u << 20)
 
 struct submission_options {
     const char *name;      /* of the run; NULL: the suite's */
@@ -17,7 +21,9 @@ struct submission_options {
 };
 
 struct submission {
-    struct buf json;  /* the body of POST runs */
+    /* The body of POST runs, and of POST runs/N/jobs if it leaves the run open for more. */
+    struct buf *parts;
+    size_t part_count;
     size_t job_count; /* tests */
     size_t boot_count;
     struct hash_list blobs; /* that the jobs need, as they were stored: unordered, none twice */
