@@ -153,6 +153,17 @@ static void take_argument(const struct argp *argp, char *text, struct argp_state
     state->arg_num++;
 }
 
+/* The program's name without its folder: of Windows's paths too. */
+static char *short_name(char *path)
+{
+    char *name = path;
+
+    for (char *at = path; *at != 0; at++)
+        if (*at == '/' || *at == '\\')
+            name = at + 1;
+    return name;
+}
+
 error_t argp_parse(const struct argp *argp, int argc, char **argv, unsigned flags, int *index,
                    void *input)
 {
@@ -162,7 +173,7 @@ error_t argp_parse(const struct argp *argp, int argc, char **argv, unsigned flag
                                .argv = argv,
                                .input = input,
                                .child_inputs = child_inputs,
-                               .name = argv[0]};
+                               .name = short_name(argv[0])};
     struct table *table = calloc(1, sizeof *table);
     int found;
 

@@ -95,12 +95,18 @@ FP_FAST_BINARY(s, uint32_t, single, sub, -)
 FP_FAST_BINARY(s, uint32_t, single, mul, *)
 FP_FAST_BINARY(s, uint32_t, single, div, /)
 
-/* The C library's fma is the host's instruction where there is one, and exact where there is
- * not. */
+/* glibc's fma and musl's (WASI) are the host's instruction where there is one, and exact where
+ * there is not. Of others' that is not known: Microsoft's and mingw-w64's round twice. */
+#if defined(__GLIBC__) || defined(__wasi__)
+#define FP_HOST_HAS_FMA 1
+#else
+#define FP_HOST_HAS_FMA 0
+#endif
+
 static inline uint64_t fp_fast_d_fma(uint64_t a, uint64_t b, uint64_t c, uint32_t rm,
                                      uint8_t *flags)
 {
-    if (__builtin_expect(fp_may_round(rm, flags), 1)) {
+    if (FP_HOST_HAS_FMA && __builtin_expect(fp_may_round(rm, flags), 1)) {
         uint64_t bits = fp_double_bits(fma(fp_double(a), fp_double(b), fp_double(c)));
         if (__builtin_expect(fp_d_is_plain(bits), 1))
             return bits;
@@ -111,7 +117,7 @@ static inline uint64_t fp_fast_d_fma(uint64_t a, uint64_t b, uint64_t c, uint32_
 static inline uint32_t fp_fast_s_fma(uint32_t a, uint32_t b, uint32_t c, uint32_t rm,
                                      uint8_t *flags)
 {
-    if (__builtin_expect(fp_may_round(rm, flags), 1)) {
+    if (FP_HOST_HAS_FMA && __builtin_expect(fp_may_round(rm, flags), 1)) {
         uint32_t bits = fp_single_bits(fmaf(fp_single(a), fp_single(b), fp_single(c)));
         if (__builtin_expect(fp_s_is_plain(bits), 1))
             return bits;
@@ -187,8 +193,7 @@ static inline uint32_t fp_fast_s_from_d(uint64_t a, uint32_t rm, uint8_t *flags)
 /* Towards zero, as C converts, and in range: only NX can come of it. */
 static inline bool fp_may_cut(uint64_t a, double limit, uint32_t rm, const uint8_t *flags)
 {
-    return FP_HOST_IS_IEEE && rm == FP_RTZ && (*flags & FP_NX) != 0 &&
-           fabs(fp_double(a)) < limit;
+    return FP_HOST_IS_IEEE && rm == FP_RTZ && (*flags & FP_NX) != 0 && fabs(fp_double(a)) < limit;
 }
 
 static inline uint64_t fp_fast_d_to_w(uint64_t a, uint32_t rm, uint8_t *flags)
