@@ -22,6 +22,7 @@ ssize_t readlink(const char *path, char *out, size_t size);
 long long thaw_sysconf(int what);
 #define sysconf thaw_sysconf
 int syncfs(int fd);
+#define truncate truncate64 /* off_t has 64 bits */
 ssize_t write(int fd, const void *bytes, size_t size);
 
 #endif

@@ -45,9 +45,14 @@ def alone():
         quiet("ip", "link", "set", "lo", "up")
         return
     command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    can = shutil.which("unshare") and shutil.which("ip") and subprocess.run(
-        [*command, "ip", "link", "set", "lo", "up"], stderr=subprocess.PIPE, check=False)
-    if not can or can.returncode != 0:
+    # In a chroot the root is no mount that could be made private.
+    for more in [], ["--propagation", "unchanged"]:
+        can = shutil.which("unshare") and shutil.which("ip") and subprocess.run(
+            [*command, *more, "ip", "link", "set", "lo", "up"], stderr=subprocess.PIPE, check=False)
+        if can and can.returncode == 0:
+            command += more
+            break
+    else:
         why = can.stderr.decode().strip() if can else "no unshare or no ip (package iproute2)"
         print(f"skipped: namespaces cannot be made here: {why}")
         sys.exit(77)
