@@ -89,12 +89,13 @@ class Verify(CliTest):
         return self.json("verify", checkpoint, "--instructions", instructions, *arguments,
                          status=status)
 
-    def planted(self, fault):
-        """The command that starts the build with this fault, as this host runs it."""
-        program = BUILT / "tests" / "e2e" / f"planted_{fault}"
-        emulator = BUILT / "emulator"
-        if not program.exists():
+    def planted(self, fault, build=BUILT):
+        """The command that starts that build with this fault, as this host runs it."""
+        programs = sorted((build / "planted").glob(f"planted_{fault}*"))
+        emulator = build / "emulator"
+        if not programs:
             self.skipTest("no faults are planted under sanitizers")
+        program = programs[0]
         return f"{emulator.read_text().strip()} {program}" if emulator.exists() else program
 
     def test_two_hosts_agree_and_the_state_is_the_one_that_a_run_ends_in(self):
@@ -169,9 +170,9 @@ class Verify(CliTest):
         done = self.call(*arguments[:1], "--json", *arguments[1:], **options)
         return harness.json.loads(done.stdout)
 
-    def pinned(self, fault, *more):
-        report = self.verify(*self.hosts(good=THAW, bad=self.planted(fault), fine=THAW), *more,
-                             status=FAIL)
+    def pinned(self, fault, build=BUILT):
+        bad = self.planted(fault, build)
+        report = self.verify(*self.hosts(good=THAW, bad=bad, fine=THAW), status=FAIL)
         self.assertFalse(report["passed"])
         verdicts = {cell["thawer"]: cell["verdict"] for cell in report["matrix"]}
         self.assertEqual(verdicts, {"good": "pass", "bad": "divergence", "fine": "pass"})
@@ -216,6 +217,17 @@ class Verify(CliTest):
         report = self.verify(*hosts, "--ring", status=FAIL)
         self.assertEqual([cell["verdict"] for cell in report["matrix"]], ["pass", "divergence"])
         self.assertTrue(report["divergence"]["pinned"])
+
+    def test_a_fault_of_any_kind_of_host_is_pinned(self):
+        names = os.environ.get("THAW_VERIFY_HOSTS")
+        if not names:
+            self.skipTest("THAW_VERIFY_HOSTS names no builds")
+        for fault in "rounding", "truncation", "order":
+            here = self.pinned(fault)
+            for name in names.split(","):
+                with self.subTest(fault=fault, host=name):
+                    there = self.pinned(fault, BUILT.parent / name)
+                    self.assertEqual(there, here)
 
     def test_the_report_for_people_names_instruction_registers_and_page(self):
         text = self.thaw("verify", "stress", "--instructions", INSTRUCTIONS, status=FAIL,

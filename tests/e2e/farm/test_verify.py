@@ -65,7 +65,7 @@ class Verify(unittest.TestCase):
         self.assertEqual(len({state for _, state in found.values()}), 1)
 
     def test_an_agent_with_a_fault_is_a_divergence(self):
-        planted = BUILT / "tests" / "e2e" / "planted_farm"
+        planted = BUILT / "planted" / "planted_farm"
         if not planted.exists():
             self.skipTest("no faults are planted under sanitizers")
         wrapper = self.farm.folder / "wrapper"
