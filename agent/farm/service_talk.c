@@ -1,5 +1,6 @@
 #include "agent/farm/service_internal.h"
 #include "storage/base/log.h"
+#include "storage/base/program.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ static void fill_hello(struct agent *agent, const struct utsname *host)
         hello->name.size = MESSAGE_NAME_MAX;
     hello->version = span_of_text(THAW_VERSION);
     hello->incarnation = agent->keeper_options.incarnation;
-    hello->arch = span_of_text(host->machine);
+    hello->arch = span_of_text(program_arch());
     hello->os = span_of_text(host->sysname);
     hello->word_bits = (uint32_t)sizeof(void *) * 8;
     hello->big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;

@@ -5,6 +5,7 @@
 #include "agent/verify/host_memory.h"
 #include "agent/verify/look.h"
 #include "storage/base/file.h"
+#include "storage/base/program.h"
 #include "storage/bundle.h"
 
 #include <errno.h>
@@ -48,7 +49,7 @@ static bool hello(struct verify_host *host, const struct verify_message *request
                        VERIFY_VERSION);
     if (uname(&name) != 0)
         return err_set_errno(err, errno, "cannot tell what host this is");
-    snprintf(host->text, sizeof host->text, "%s %s", name.sysname, name.machine);
+    snprintf(host->text, sizeof host->text, "%s %s", name.sysname, program_arch());
     answer->value_count = HELLO_COUNT;
     answer->values[HELLO_VERSION] = VERIFY_VERSION;
     answer->values[HELLO_BITS] = sizeof(void *) * 8;

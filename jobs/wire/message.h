@@ -82,7 +82,7 @@ struct message_hello {
     struct span name; /* for people */
     struct span version;
     struct message_id incarnation;
-    struct span arch; /* as `uname -m` says it */
+    struct span arch; /* of the program: see program_arch */
     struct span os;
     uint32_t word_bits; /* 32 or 64 */
     bool big_endian;

@@ -7,6 +7,29 @@
 #define SELF     "/proc/self/exe"
 #define PATH_END 4096
 
+const char *program_arch(void)
+{
+#if defined(__x86_64__)
+    return "x86_64";
+#elif defined(__i386__)
+    return "i386";
+#elif defined(__aarch64__)
+    return "aarch64";
+#elif defined(__arm__)
+    return "armhf";
+#elif defined(__s390x__)
+    return "s390x";
+#elif defined(__powerpc__) && !defined(__powerpc64__)
+    return "powerpc";
+#elif defined(__riscv) && __riscv_xlen == 64
+    return "riscv64";
+#elif defined(__wasm32__)
+    return "wasm32";
+#else
+    return "unknown";
+#endif
+}
+
 /* The emulator's words go to the front; `*used` is how much of the text they took. */
 static bool take_emulator(struct program *program, size_t *used, struct err *err)
 {

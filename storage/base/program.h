@@ -22,6 +22,10 @@ struct program {
     char text[PROGRAM_TEXT_MAX];    /* private: what words point to */
 };
 
+/* The kind of processor that this program is built for, under the name that `uname -m` has for it
+ * ("x86_64", "aarch64", "s390x"), or Debian where a kernel of 64 bits would tell of itself only
+ * ("i386", "armhf"); "unknown" if it is none of those that Thaw was ever built for. */
+const char *program_arch(void);
 /* Where the program running now is, as a path; false if the host does not tell. */
 bool program_path(char *path, size_t size);
 /* The program running now; `name` is its argv[0] where there is no emulator. ERR_TOO_BIG if

@@ -18,6 +18,25 @@ static void path_is_this_program(void **state)
     assert_false(program_path(path, 8)); /* cut short is no path */
 }
 
+static void arch_is_the_programs_own(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t bits;
+        bool big_endian;
+    } kinds[] = {{"x86_64", 64, false},  {"i386", 32, false},  {"aarch64", 64, false},
+                 {"armhf", 32, false},   {"s390x", 64, true},  {"powerpc", 32, true},
+                 {"riscv64", 64, false}, {"wasm32", 32, false}};
+    size_t i = 0;
+
+    (void)state;
+    while (i < sizeof kinds / sizeof *kinds && strcmp(kinds[i].name, program_arch()) != 0)
+        i++;
+    assert_true(i < sizeof kinds / sizeof *kinds);
+    assert_int_equal(kinds[i].bits, sizeof(void *) * 8);
+    assert_int_equal(kinds[i].big_endian, __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+}
+
 static void a_program_starts_itself_without_an_emulator(void **state)
 {
     struct err err = ERR_INIT;
@@ -92,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(path_is_this_program),
+        cmocka_unit_test(arch_is_the_programs_own),
         cmocka_unit_test(a_program_starts_itself_without_an_emulator),
         cmocka_unit_test(a_neighbour_is_in_the_same_folder),
         cmocka_unit_test(an_emulators_words_come_first),
