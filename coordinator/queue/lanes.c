@@ -133,7 +133,8 @@ static bool agent_has(const struct agent *agent, const char *tag, size_t size)
     if (tag_equal(tag, size, agent->arch) || tag_equal(tag, size, agent->os))
         return true;
     if (tag_equal(tag, size, agent->big_endian ? "big-endian" : "little-endian") ||
-        tag_equal(tag, size, agent->word_bits == 32 ? "32-bit" : "64-bit"))
+        (agent->word_bits == 32 && tag_equal(tag, size, "32-bit")) ||
+        (agent->word_bits == 64 && tag_equal(tag, size, "64-bit")))
         return true;
     for (const char *at = agent->tags; *at;) {
         size_t length = strcspn(at, "\n");

@@ -135,7 +135,7 @@ bool queue_farm_hello(struct queue_farm *farm, const struct queue_farm_agent *ag
                                       .version = "1",
                                       .arch = agent->arch,
                                       .os = "Linux",
-                                      .word_bits = 64,
+                                      .word_bits = agent->word_bits != 0 ? agent->word_bits : 64,
                                       .cores = 4,
                                       .memory_mib = 4096,
                                       .slots = agent->slots,

@@ -57,6 +57,7 @@ struct queue_farm_agent {
     uint64_t sequence;
     const char *arch;
     const char *tag; /* NULL: none */
+    uint32_t word_bits;
     uint32_t slots;
 };
 /* Enrols and says hello. */

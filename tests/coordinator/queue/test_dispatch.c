@@ -40,6 +40,34 @@ QUEUE_FARM_TEST(job_goes_only_to_a_host_that_has_its_tags)
     assert_int_equal(queue_farm_claim(farm, &right, &none), 1);
 }
 
+QUEUE_FARM_TEST(agent_of_an_unknown_kind_gets_what_asks_for_no_kind)
+{
+    static const char *const known[] = {"x86_64", "i386",       "aarch64", "armhf",
+                                        "s390x",  "big-endian", "32-bit",  "64-bit"};
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grants grants;
+
+    agent.arch = "pdp10";
+    agent.word_bits = 36;
+    assert_true(queue_farm_hello(farm, &agent));
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        struct queue_job_request job = queue_farm_job(known[i]);
+        job.host = &known[i];
+        job.host_count = 1;
+        queue_farm_submit(farm, &job, 1);
+    }
+    assert_int_equal(queue_farm_claim(farm, &agent, &grants), 0);
+    struct queue_job_request any = queue_farm_job("any");
+    queue_farm_submit(farm, &any, 1);
+    assert_int_equal(queue_farm_claim(farm, &agent, &grants), 1);
+    const char *own = "pdp10";
+    struct queue_job_request mine = queue_farm_job("mine");
+    mine.host = &own;
+    mine.host_count = 1;
+    queue_farm_submit(farm, &mine, 1);
+    assert_int_equal(queue_farm_claim(farm, &agent, &grants), 1);
+}
+
 QUEUE_FARM_TEST(memory_that_a_job_asks_for_is_a_requirement)
 {
     struct queue_job_request job = queue_farm_job("a");
@@ -184,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draining_agent_gets_nothing),
         cmocka_unit_test(job_goes_only_to_a_host_that_has_its_tags),
+        cmocka_unit_test(agent_of_an_unknown_kind_gets_what_asks_for_no_kind),
         cmocka_unit_test(memory_that_a_job_asks_for_is_a_requirement),
         cmocka_unit_test(higher_priority_goes_first_and_equals_share),
         cmocka_unit_test(agent_is_given_what_it_has_cached),
