@@ -207,9 +207,13 @@ static bool probe_walls(struct agent *agent, struct err *err)
     confine_walls_text(agent->walls, standing, sizeof standing);
     confine_walls_text(CONFINE_ALL & ~agent->walls, missing, sizeof missing);
     log_message(LOG_INFO, "walls around workers: %s; missing: %s", standing, missing);
-    if (agent->options->require_confinement && agent->walls != CONFINE_ALL)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "this host cannot confine workers as asked for; missing: %s", missing);
+    if (agent->walls == CONFINE_ALL)
+        return true;
+    if (!agent->options->unconfined)
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "walls around jobs are missing here: %s; --unconfined runs them all the same", missing);
+    log_message(LOG_WARNING, "jobs run without these walls around them: %s", missing);
     return true;
 }
 

@@ -44,11 +44,11 @@ struct agent_options {
     uint32_t slots; /* 0: one for each core */
     const char *const *tags;
     size_t tag_count;
-    uint64_t max_memory;      /* of one worker, its machine included; 0: any */
-    const char *sim_wrapper;  /* see worker_exec.h; or NULL */
-    bool require_confinement; /* refuse to run if a wall is missing */
-    uint64_t reserve_bytes;   /* 0: AGENT_RESERVE */
-    uint32_t drain_ms;        /* how long a SIGTERM waits for running jobs; 0: AGENT_DRAIN_MS */
+    uint64_t max_memory;     /* of one worker, its machine included; 0: any */
+    const char *sim_wrapper; /* see worker_exec.h; or NULL */
+    bool unconfined;         /* run even if a wall is missing; else that is ERR_UNSUPPORTED */
+    uint64_t reserve_bytes;  /* 0: AGENT_RESERVE */
+    uint32_t drain_ms;       /* how long a SIGTERM waits for running jobs; 0: AGENT_DRAIN_MS */
 };
 
 /* Runs until SIGTERM or SIGINT: then claims no more, gives back what has not begun, waits for what

@@ -26,7 +26,7 @@ enum {
     KEY_MEMORY,
     KEY_STORE_BYTES,
     KEY_WRAPPER,
-    KEY_CONFINED,
+    KEY_UNCONFINED,
 };
 
 struct agent_input {
@@ -102,8 +102,8 @@ static bool take(void *context, int key, const char *value, struct err *err)
     case KEY_WRAPPER:
         input->options.sim_wrapper = value;
         return true;
-    case KEY_CONFINED:
-        input->options.require_confinement = true;
+    case KEY_UNCONFINED:
+        input->options.unconfined = true;
         return true;
     case ARGP_KEY_ARG:
         return err_set(err, ERR_USAGE, "\"%s\" is too much: an agent takes options only", value);
@@ -198,8 +198,10 @@ int command_agent(int argc, char **argv)
         {"dial", KEY_DIAL, "URL", 0, "the gateway's address, instead of the invitation's", 0},
         {"sim-wrapper", KEY_WRAPPER, "CMD", 0,
          "run each job as CMD thaw-farm worker ...: for a simulator of another architecture", 0},
-        {"require-confinement", KEY_CONFINED, 0, 0,
-         "do not run on a host that lacks a wall around jobs", 0},
+        {"unconfined", KEY_UNCONFINED, 0, 0,
+         "run jobs even where a wall around them is missing; without this the agent says which, "
+         "and ends",
+         0},
         {0, 0, 0, 0, 0, 0},
     };
     static const struct command_usage usage = {

@@ -176,6 +176,7 @@ static bool start_agent(struct local_farm *farm, size_t index, struct err *err)
                                      invitation,
                                      "--slots",
                                      "1",
+                                     "--unconfined", /* one's own jobs on one's own host */
                                      NULL};
     ok = folder_make(state, err) && write_invitation(farm, name, invitation, err) &&
          child_start(&farm->agents[index].child, "an agent", arguments, log_path, err);

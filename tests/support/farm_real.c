@@ -41,6 +41,7 @@ void real_farm_open(struct real_farm *farm)
                                                  .url = farm->url,
                                                  .coordinator = farm->keys.public_key,
                                                  .enrol_token = farm->shared->tokens[i],
+                                                 .unconfined = true,
                                                  .slots = 2};
     }
 }

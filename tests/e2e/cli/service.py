@@ -71,7 +71,7 @@ class ServiceTest(harness.CliTest):
             invitation.write_text(self.thaw("agents", "--invite", name))
         self.agent = self.process(name, "agent", "--state", self.folder / name, "--store",
                                   self.folder / name / "store", "--enrol", invitation,
-                                  "--slots", "2")
+                                  "--slots", "2", "--unconfined")
 
     def jobs(self, *tests, workflow="{rerun: 0 %}", suite="bare"):
         lines = "".join(f"  - {test}\n" for test in tests)

@@ -183,7 +183,8 @@ class Farm:
         for number in range(1, agents + 1):
             self.add_agent(f"rack{number}", slots).start()
 
-    def add_agent(self, name, slots=1, within=(), options=()):
+    def add_agent(self, name, slots=1, within=(), options=("--unconfined",)):
+        """Sanitizers and emulators leave no agent all of its walls."""
         invitation = self.folder / f"{name}.invitation"
         invitation.write_text(self.thaw("agents", "--invite", name))
         state = self.folder / name
@@ -240,7 +241,7 @@ class Farm:
                 part.may_end = False
                 part.start()
 
-    def wait_done(self, run, count):
+    def wait_done(self, run, count, guard=GUARD):
         """Until so many jobs are done, or the run is over."""
         event = 0
 
@@ -254,10 +255,10 @@ class Farm:
             event = answer["event"]
             return answer["counts"]["done"] >= count or answer["state"] == "done"
 
-        until(f"{count} jobs are done, or run {run} is over", enough)
+        until(f"{count} jobs are done, or run {run} is over", enough, guard)
 
-    def wait_over(self, run):
-        self.wait_done(run, 1 << 31)
+    def wait_over(self, run, guard=GUARD):
+        self.wait_done(run, 1 << 31, guard)
 
     # ---- the end ----
 
