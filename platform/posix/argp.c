@@ -19,7 +19,7 @@ struct table {
     int keys[OPTIONS_MAX]; /* by place in long_options */
     const struct argp *owners[OPTIONS_MAX];
     size_t count;
-    char letters[3 * OPTIONS_MAX + 4];
+    char letters[3 * OPTIONS_MAX + 5];
 };
 
 static int argument_of(const struct argp_option *option)
@@ -143,7 +143,12 @@ static void take_option(const struct table *table, int found, struct argp_state 
     }
     if (found == 999)
         print_help(state);
-    usage_error(state); /* getopt_long has said what is wrong */
+    /* In our words: every C library has its own. */
+    if (found == ':')
+        argp_error(state, "option '%s' requires an argument", state->argv[optind - 1]);
+    if (strncmp(state->argv[optind - 1], "--", 2) == 0)
+        argp_error(state, "unrecognized option '%s'", state->argv[optind - 1]);
+    argp_error(state, "invalid option -- '%c'", optopt);
 }
 
 static void take_argument(const struct argp *argp, char *text, struct argp_state *state)
@@ -180,10 +185,12 @@ error_t argp_parse(const struct argp *argp, int argc, char **argv, unsigned flag
     (void)flags;
     if (table == NULL)
         abort();
+    table->letters[0] = ':'; /* tells what lacks its argument from what is unknown */
     add_options(table, argp);
     for (const struct argp_child *child = argp->children; child != NULL && child->argp != NULL;
          child++)
         add_options(table, child->argp);
+    opterr = 0;
     table->long_options[table->count] = (struct option){"help", no_argument, NULL, 999};
     table->long_options[table->count + 1] =
         (struct option){"version", no_argument, NULL, KEY_VERSION};

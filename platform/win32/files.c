@@ -110,6 +110,10 @@ static ssize_t transfer(int fd, void *bytes, size_t size, uint64_t offset, bool 
         return (ssize_t)done;
     if (!writing && (GetLastError() == ERROR_HANDLE_EOF || GetLastError() == ERROR_BROKEN_PIPE))
         return 0;
+    if (!writing && GetLastError() == ERROR_INVALID_FUNCTION) {
+        errno = EISDIR;
+        return -1;
+    }
     if (!writing && GetLastError() == ERROR_NO_DATA) { /* a pipe that is not waited for */
         errno = EAGAIN;
         return -1;

@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RENAME_EX      22                   /* FileRenameInfoEx, which older headers lack */
-#define EPOCH_OFFSET_S INT64_C(11644473600) /* from 1601, where Windows begins */
+#define RENAME_TRIES    100
+#define RENAME_PAUSE_MS 5u
+#define RENAME_EX       22                   /* FileRenameInfoEx, which older headers lack */
+#define EPOCH_OFFSET_S  INT64_C(11644473600) /* from 1601, where Windows begins */
 
 static struct timespec time_of(FILETIME time)
 {
@@ -183,9 +185,15 @@ int rename(const char *from, const char *to)
 
     if (!wide_path(from, wide_from) || !wide_path(to, wide_to))
         return -1;
-    if (rename_replacing(wide_from, wide_to) ||
-        MoveFileExW(wide_from, wide_to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
-        return 0;
+    /* Another program may be in the middle of opening or replacing the same file. */
+    for (int left = RENAME_TRIES; left > 0; left--) {
+        if (rename_replacing(wide_from, wide_to) ||
+            MoveFileExW(wide_from, wide_to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
+            return 0;
+        if (GetLastError() != ERROR_ACCESS_DENIED && GetLastError() != ERROR_SHARING_VIOLATION)
+            break;
+        Sleep(RENAME_PAUSE_MS);
+    }
     return fail_last();
 }
 
