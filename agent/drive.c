@@ -1,5 +1,6 @@
 #include "agent/drive.h"
 
+#include "agent/guard.h"
 #include "storage/base/check.h"
 
 #include <stdio.h>
@@ -7,10 +8,11 @@
 
 struct drive {
     const struct drive_options *options;
-    uint64_t deadline_ns; /* host; UINT64_MAX: none */
-    uint64_t next_mark;   /* instructions; UINT64_MAX: none */
-    uint64_t idle_at;     /* instructions at the last idle stop; UINT64_MAX: it ran since */
-    bool reported;        /* the monitor has a report */
+    uint64_t start_ns;  /* host */
+    uint64_t start;     /* instructions */
+    uint64_t next_mark; /* instructions; UINT64_MAX: none */
+    uint64_t idle_at;   /* instructions at the last idle stop; UINT64_MAX: it ran since */
+    bool reported;      /* the monitor has a report */
     bool magic;
     struct buf heard; /* on the console since the machine last stood still */
 };
@@ -178,9 +180,11 @@ static void look_at_clock(const struct drive *drive)
 {
     const struct drive_options *options = drive->options;
     uint64_t now = machine_instructions(options->machine);
+    uint64_t elapsed_ns = clock_monotonic_ns(options->clock) - drive->start_ns;
     char reason[CONSOLE_REASON_MAX];
 
-    if (clock_monotonic_ns(options->clock) > drive->deadline_ns) {
+    if (options->wall_ms_max != 0 &&
+        guard_is_over(options->wall_ms_max, elapsed_ns, now - drive->start)) {
         snprintf(reason, sizeof reason, "the wall-clock guard of %llu ms ran out",
                  (unsigned long long)options->wall_ms_max);
         console_script_stop(options->script, VERDICT_TIMEOUT, reason, now);
@@ -205,16 +209,14 @@ bool drive_run(const struct drive_options *options, struct err *err)
     struct machine *machine = options->machine;
     struct host before = machine->host;
     struct drive drive = {.options = options,
-                          .deadline_ns = UINT64_MAX,
+                          .start = machine_instructions(machine),
                           .next_mark = UINT64_MAX,
                           .idle_at = UINT64_MAX,
                           .heard = BUF_INIT(HEARD_MAX)};
     bool ok = true;
 
     machine->host = (struct host){.context = &drive, .console = on_console, .magic = on_magic};
-    if (options->wall_ms_max != 0)
-        drive.deadline_ns =
-            clock_monotonic_ns(options->clock) + options->wall_ms_max * UINT64_C(1000000);
+    drive.start_ns = clock_monotonic_ns(options->clock);
     if (options->mark_every != 0)
         drive.next_mark = machine_instructions(machine) + options->mark_every;
     console_script_start(options->script, machine_instructions(machine));

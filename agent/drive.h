@@ -27,7 +27,7 @@ struct drive_options {
     struct object *console;        /* watched and typed to */
     struct console_script *script; /* started by drive_run; ended when it returns */
     struct monitor *monitor;       /* or NULL */
-    uint64_t wall_ms_max;          /* 0: no guard */
+    uint64_t wall_ms_max;          /* 0: no guard; see guard.h */
     const struct clock_source *clock;
     bool stop_on_magic; /* a store to the magic word ends the script as a pass */
     /* All may be NULL. `output` gets what the console prints as it comes; `progress` is called now

@@ -1,5 +1,6 @@
 #include "agent/farm/errand.h"
 
+#include "agent/guard.h"
 #include "agent/runner.h"
 #include "storage/base/log.h"
 
@@ -54,7 +55,8 @@ static void fill_order(struct errand *errand, const struct job_spec *spec)
         own = spec->kind == JOB_BOOT ? WORKER_WALL_MS : RUNNER_WALL_MS;
     order->token = errand->token;
     order->wall_ms = least_but(errand->job.wall_ms, errand->wall_ms_max);
-    order->guard_ms = least_but(own, order->wall_ms) + ERRAND_GRACE_MS;
+    order->guard_ms =
+        guard_times(least_but(own, order->wall_ms) + ERRAND_GRACE_MS, errand->guard_factor);
     order->spec = errand->job.spec;
     order->checkpoint = errand->job.checkpoint;
     order->kind = (uint32_t)spec->kind;
@@ -194,6 +196,7 @@ static void pack(struct errand *errand, struct depot *depot)
     errand->ok = keep(errand, depot_store(depot), outcome, result) &&
                  spool_put(errand->spool, result, &errand->err);
     errand->thaw_ns = outcome->thaw_ns;
+    errand->slowness = guard_factor(outcome->instructions, outcome->wall_ns);
     if (errand->job.kind == JOB_BOOT)
         errand->made = outcome->checkpoint;
     if (errand->ok)
@@ -247,6 +250,7 @@ struct errand *errand_new(enum errand_kind kind, uint64_t token, const struct me
     errand->kind = kind;
     errand->token = token;
     errand->job = *job;
+    errand->guard_factor = 1;
     errand->written = (struct buf)BUF_INIT(OUTCOME_BYTES_MAX);
     return errand;
 }

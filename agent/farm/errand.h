@@ -22,6 +22,7 @@ struct errand {
     struct spool *spool;      /* borrowed */
     uint64_t max_bytes;       /* of the local store, when something was fetched; 0: any */
     uint64_t wall_ms_max;     /* of any job; 0: any */
+    uint32_t guard_factor;    /* FETCH: see guard.h; what no worker can see is guarded so long */
     struct brood_event event; /* PACK: how the worker ended */
     struct buf written;       /* PACK: what it wrote; owned */
 
@@ -32,6 +33,7 @@ struct errand {
     bool fetched; /* FETCH: the checkpoint was not here before */
     struct err err;
     struct worker_order order; /* FETCH */
+    uint32_t slowness;         /* PACK: the guard_factor that this job would have needed; 0: none */
     uint64_t thaw_ns;          /* PACK: as in struct worker_outcome */
     struct hash made;          /* PACK: the checkpoint that a boot made; zero: none */
     uint64_t due_ns;           /* the agent's: when to try again */

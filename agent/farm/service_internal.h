@@ -30,8 +30,8 @@ struct task {
     struct message_job job;
     enum task_state state;
     uint64_t claimed_ns; /* when the claim was sent that it is the first job of; 0: of none */
-    bool cancelled; /* somebody asked for its end */
-    bool unknown;   /* its lease is gone: nothing is reported */
+    bool cancelled;      /* somebody asked for its end */
+    bool unknown;        /* its lease is gone: nothing is reported */
     struct worker_order order;
     int fd;       /* of the running: reading end of its pipe; -1: at its end */
     bool ended;   /* of the running: `event` has come */
@@ -92,6 +92,7 @@ struct agent {
     uint64_t pause_ns;    /* no claims until then at all */
     uint32_t slots;
     uint64_t wall_ms_max;
+    uint32_t slowness;                          /* the most of all jobs; 0: nothing is known */
     uint32_t beat_ms;                           /* 0: not welcomed */
     struct buf sent_bytes[MESSAGE_RESULTS_MAX]; /* what the request's spans point into */
     struct message *loaded;                     /* for reading one spooled result */

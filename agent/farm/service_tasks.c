@@ -1,4 +1,5 @@
 #include "agent/farm/service_internal.h"
+#include "agent/guard.h"
 #include "storage/base/check.h"
 #include "storage/base/log.h"
 
@@ -105,6 +106,7 @@ void task_grant(struct agent *agent, const struct message_job *job)
     errand = errand_new(ERRAND_FETCH, task->token, job);
     errand->max_bytes = agent->options->store_bytes;
     errand->wall_ms_max = agent->wall_ms_max;
+    errand->guard_factor = agent->slowness != 0 ? agent->slowness : GUARD_SLOWEST;
     mover_give(agent->fetcher, &errand->move);
 }
 
@@ -392,6 +394,8 @@ static bool packed(struct agent *agent, struct task *task, struct errand *errand
         return true;
     }
     log_start(task, errand->thaw_ns);
+    if (errand->slowness > agent->slowness)
+        agent->slowness = errand->slowness;
     if (!errand->pushed)
         log_message(LOG_WARNING, "a log is sent later: %s", errand->err.text);
     task->state = errand->pushed ? TASK_SPOOLED : TASK_UNSENT;

@@ -1,5 +1,6 @@
 /* A console script against a machine. */
 #include "agent/drive.h"
+#include "agent/guard.h"
 
 #include "sim/device/uart.h"
 #include "storage/base/check.h"
@@ -216,6 +217,22 @@ static void the_wall_guard_ends_a_guest_that_hangs(void **state)
     assert_non_null(strstr(driven.result.reason, "wall-clock guard of 250 ms"));
     assert_int_equal(fake.looks, 1 + 3);
     assert_true(driven.after - driven.before < 4 * DRIVE_SLICE);
+}
+
+static void a_slow_host_is_given_the_time_that_it_needs(void **state)
+{
+    struct agent_rig *rig = thawed(state);
+    /* A fiftieth of the speed that the guard is for. */
+    struct fake_clock fake = {.step_ns = 50 * DRIVE_SLICE / GUARD_PACE * NS_IN_MS};
+    struct driven driven = drive_for(rig, &fake, 4 * DRIVE_SLICE / GUARD_PACE + 1);
+
+    assert_int_equal(driven.result.verdict, VERDICT_TIMEOUT);
+    assert_non_null(strstr(driven.result.reason, "instructions"));
+    assert_int_equal(driven.after - driven.before, 4 * DRIVE_SLICE);
+    /* It is still given no more than a fast one gets done. */
+    driven = drive_for(rig, &fake, 2 * DRIVE_SLICE / GUARD_PACE);
+    assert_non_null(strstr(driven.result.reason, "wall-clock guard"));
+    assert_in_range(driven.after - driven.before, 2 * DRIVE_SLICE, 3 * DRIVE_SLICE);
 }
 
 static void the_wall_guard_waits_until_it_is_past(void **state)
@@ -450,6 +467,7 @@ int main(void)
         cmocka_unit_test(limits_in_instructions_are_exact),
         cmocka_unit_test(steps_are_counted_from_where_the_one_before_was_done),
         cmocka_unit_test(the_wall_guard_ends_a_guest_that_hangs),
+        cmocka_unit_test(a_slow_host_is_given_the_time_that_it_needs),
         cmocka_unit_test(the_wall_guard_waits_until_it_is_past),
         cmocka_unit_test(no_guard_asks_no_clock_to_stop),
         cmocka_unit_test(progress_can_cancel),

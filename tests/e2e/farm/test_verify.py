@@ -17,7 +17,7 @@ tests:
   - name: stress
     elf: {guests}/bare/stress.elf
     verify: {{every: 500k}}
-    limits: {{instructions: 200M, wall: 300 s}}
+    limits: {{instructions: 200M, wall: {wall}}}
     parallel: {{matrix: [{{host: [{hosts}]}}]}}
 """
 
@@ -30,19 +30,34 @@ class Verify(unittest.TestCase):
         self.farm.add_agent("good", options=["--unconfined", "--tags", "good"]).start()
         self.farm.add_agent("fine", options=["--unconfined", "--tags", "fine"]).start()
 
-    def verify(self, *hosts):
+    def verify(self, *hosts, wall="300 s"):
         """Verdict and state id by host."""
         path = self.farm.folder / "jobs.yaml"
-        path.write_text(JOBS.format(guests=GUESTS, hosts=", ".join(hosts)))
+        path.write_text(JOBS.format(guests=GUESTS, hosts=", ".join(hosts), wall=wall))
         run = self.farm.submit(path)
         self.farm.wait_over(run)
-        jobs = json.loads(self.farm.thaw("results", "--json", run, statuses=(0, 1)))["jobs"]
-        return {job["agent"]: (job["verdict"], job["state_id"]) for job in jobs}
+        told = json.loads(self.farm.thaw("results", "--json", run, statuses=(0, 1, 4)))
+        self.jobs = told["jobs"]
+        return {job["agent"]: (job["verdict"], job["state_id"]) for job in self.jobs}
 
     def test_agents_that_agree_pass_night_after_night(self):
         first, second = self.verify("good", "fine"), self.verify("good", "fine")
         self.assertEqual([verdict for verdict, _ in first.values()], ["pass", "pass"], first)
         self.assertEqual(len({*first.values(), *second.values()}), 1)
+
+    def test_an_agent_a_hundred_times_slower_agrees(self):
+        library = os.environ.get("THAW_CLOCK_LIBRARY")
+        if not library:
+            self.skipTest("THAW_CLOCK_LIBRARY names no library that makes clocks fast")
+        # Its workers' clock runs two hundred times too fast: the job takes longer than its guard.
+        slow = f"env LD_PRELOAD={library} THAW_CLOCK_RATE=200"
+        self.farm.add_agent("slow", options=["--unconfined", "--tags", "slow", "--sim-wrapper",
+                                             slow]).start()
+        found = self.verify("good", "slow", wall="2 s")
+        took = {job["agent"]: job["wall_ms"] for job in self.jobs}
+        self.assertGreater(took["slow"], 2000)
+        self.assertEqual({verdict for verdict, _ in found.values()}, {"pass"}, found)
+        self.assertEqual(len({state for _, state in found.values()}), 1, found)
 
     def test_an_agent_with_a_fault_is_a_divergence(self):
         planted = BUILT / "planted" / "planted_farm"

@@ -1,6 +1,7 @@
 /* wrong_clock.c — a library to be loaded before others (LD_PRELOAD): the wall clock is wrong by as
  * many seconds as the file $THAW_WRONG_CLOCK says at that moment, eight bytes, the host's order.
- * The monotonic clock is left alone. */
+ * The monotonic clock is left alone, but for $THAW_CLOCK_RATE: it runs so many times too fast,
+ * which to a program is a host that is so many times slower. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,10 +12,12 @@
 #include <unistd.h>
 
 static const volatile int64_t *wrong_by;
+static int64_t rate = 1;
 
 __attribute__((constructor)) static void find_file(void)
 {
     const char *path = getenv("THAW_WRONG_CLOCK");
+    const char *times = getenv("THAW_CLOCK_RATE");
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     void *memory = MAP_FAILED;
 
@@ -24,6 +27,8 @@ __attribute__((constructor)) static void find_file(void)
     }
     if (memory != MAP_FAILED)
         wrong_by = memory;
+    if (times != NULL)
+        rate = strtoll(times, NULL, 10);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *out)
@@ -33,6 +38,11 @@ int clock_gettime(clockid_t clock, struct timespec *out)
     if (status == 0 && wrong_by != NULL &&
         (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
         out->tv_sec += (time_t)*wrong_by;
+    if (status == 0 && rate != 1 && clock == CLOCK_MONOTONIC) {
+        int64_t ns = (out->tv_sec * INT64_C(1000000000) + out->tv_nsec) * rate;
+        out->tv_sec = (time_t)(ns / 1000000000);
+        out->tv_nsec = (suseconds_t)(ns % 1000000000);
+    }
     return status;
 }
 
