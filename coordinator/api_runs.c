@@ -246,6 +246,18 @@ static bool boot_wall(void *context, const struct queue_job *job)
     return false;
 }
 
+static bool show_unserved(void *context, const struct queue_unserved *unserved)
+{
+    struct json_writer *writer = context;
+
+    json_write_object(writer);
+    json_write_key_text(writer, "host", unserved->host);
+    json_write_key_uint(writer, "memory_mib", unserved->memory_mib);
+    json_write_key_uint(writer, "jobs", unserved->jobs);
+    json_write_close(writer);
+    return true;
+}
+
 static bool show_one(void *context, const struct queue_run *run)
 {
     struct looking *looking = context;
@@ -258,6 +270,10 @@ static bool show_one(void *context, const struct queue_run *run)
     show_run(looking->service, run, looking->writer);
     json_write_key_ms(looking->writer, "boot_ms", boot.wall_ns);
     json_write_key_uint(looking->writer, "event", queue_event_newest(looking->service->queue));
+    json_write_key(looking->writer, "unserved");
+    json_write_array(looking->writer);
+    queue_unserved_each(looking->service->queue, run->id, show_unserved, looking->writer);
+    json_write_close(looking->writer);
     return false;
 }
 

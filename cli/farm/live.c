@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ASK_NS      UINT64_C(250000000) /* between questions for jobs */
-#define TENTH_NS    UINT64_C(100000000)
+#define ASK_NS   UINT64_C(250000000) /* between questions for jobs */
+#define TENTH_NS UINT64_C(100000000)
+#define UNSERVED_NS                                                                                \
+    UINT64_C(5000000000) /* so long jobs wait before it is told that nobody is there */
 #define NAME_CELLS  48
 #define AGENT_CELLS 16
 #define FAILURES    "fail,timeout,infra,divergence"
@@ -95,6 +97,36 @@ static void tell_failures(struct live *live, const json_t *run)
     json_decref(answer);
 }
 
+/* ---- what nobody may have ---- */
+
+/* Agents come and go: what was so for a while is told, once each time that it is something else. */
+static void tell_unserved(struct live *live, const json_t *run, uint64_t now_ns)
+{
+    const json_t *list = json_object_get(run, "unserved"), *first = json_array_get(list, 0);
+    char host[4 * 100 + 4];
+
+    plain(first, "host", host, 100);
+    if (first == NULL) {
+        live->unserved_ns = 0;
+        return;
+    }
+    if (live->unserved_ns == 0 || strcmp(host, live->unserved) != 0) {
+        live->unserved_ns = now_ns;
+        live->unserved_told = false;
+        snprintf(live->unserved, sizeof live->unserved, "%s", host);
+    }
+    if (live->unserved_told || now_ns - live->unserved_ns < UNSERVED_NS)
+        return;
+    live->unserved_told = true;
+    progress_clear(&live->progress);
+    fprintf(stderr, "no agent is there for %" PRIu64 " %s: ", number_of(first, "jobs"),
+            number_of(first, "jobs") == 1 ? "job that waits" : "jobs that wait");
+    fprintf(stderr, "asked for is %s", host[0] != 0 ? host : "any host");
+    if (number_of(first, "memory_mib") != 0)
+        fprintf(stderr, ", with %" PRIu64 " MiB of memory", number_of(first, "memory_mib"));
+    fprintf(stderr, "%s\n", json_array_size(list) > 1 ? "; others wait, too" : "");
+}
+
 /* ---- what runs ---- */
 
 static uint64_t since_of(const struct live *live, uint64_t id, uint64_t now_ns)
@@ -170,6 +202,7 @@ void live_show(struct live *live, const json_t *answer)
     if (now_ns - live->asked_ns >= ASK_NS) {
         live->asked_ns = now_ns;
         tell_failures(live, answer);
+        tell_unserved(live, answer, now_ns);
         if (progress_update(&live->progress, done, text) && live->progress.terminal)
             show_running(live, now_ns);
     }

@@ -22,6 +22,9 @@ struct live {
     uint64_t asked_ns; /* when jobs were last asked for */
     uint64_t told[LIVE_FAILURES];
     size_t told_count;
+    char unserved[408];   /* the host that is asked for and that no agent is */
+    uint64_t unserved_ns; /* since when; 0: there are agents for all */
+    bool unserved_told;
     struct live_job jobs[LIVE_ROWS];
     size_t job_count;
 };

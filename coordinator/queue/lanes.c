@@ -214,3 +214,51 @@ bool lane_suits(struct queue *queue, const struct lane *lane, struct agent *agen
         return true;
     return !other_suits(queue, lane, agent);
 }
+
+/* Whether an agent is there that may have the lane's jobs, now or when it is less busy. */
+static bool is_served(struct queue *queue, const struct lane *lane)
+{
+    size_t at = 0;
+
+    for (struct agent *agent; (agent = map_next(&queue->agents, &at));)
+        if (agent_online(queue, agent) && !agent->draining && agent->slots != 0 &&
+            meets(queue, agent, lane->requirement))
+            return true;
+    return false;
+}
+
+static bool tell_unserved(const struct queue *queue, const struct lane *lane,
+                          queue_unserved_callback *each, void *context)
+{
+    const char *text = queue->requirements[lane->requirement];
+    const char *tags = *text ? strchr(text, '\n') + 1 : text;
+    struct queue_unserved unserved = {.jobs = lane->ready};
+    char host[QUEUE_HOST_MAX * (QUEUE_TAG_MAX + 2) + 1];
+    size_t used = 0;
+
+    host[0] = 0;
+    while (*tags && used < sizeof(host)) {
+        size_t length = strcspn(tags, "\n");
+        used += (size_t)snprintf(host + used, sizeof(host) - used, "%s%.*s", used ? ", " : "",
+                                 (int)length, tags);
+        tags += length + 1;
+    }
+    unserved.host = host;
+    unserved.memory_mib = strtoull(text, NULL, 10);
+    return each(context, &unserved);
+}
+
+void queue_unserved_each(struct queue *queue, uint64_t run_id, queue_unserved_callback *each,
+                         void *context)
+{
+    const struct run *run = map_get(&queue->runs, run_id);
+
+    if (run == NULL || run->state != RUN_ACTIVE || run->cancelled)
+        return;
+    for (size_t i = 0; i < run->lane_count; i++) {
+        const struct lane *lane = run->lanes[i];
+        if (lane->ready != 0 && !is_served(queue, lane) &&
+            !tell_unserved(queue, lane, each, context))
+            return;
+    }
+}

@@ -433,6 +433,16 @@ bool queue_attempt_get(struct queue *queue, uint64_t lease, queue_attempt_callba
                        void *context, struct err *err);
 bool queue_artifacts_each(struct queue *queue, uint64_t lease, queue_artifact_callback *each,
                           void *context, struct err *err);
+/* Jobs that could begin, and no agent that is there may have: what they ask of a host, one tag
+ * after the other ("armhf, lab7"), and its memory in MiB (0: any). */
+struct queue_unserved {
+    const char *host;
+    uint64_t memory_mib;
+    uint64_t jobs;
+};
+typedef bool queue_unserved_callback(void *context, const struct queue_unserved *unserved);
+void queue_unserved_each(struct queue *queue, uint64_t run, queue_unserved_callback *each,
+                         void *context);
 /* By name. */
 bool queue_agents_each(struct queue *queue, queue_agent_callback *each, void *context,
                        struct err *err);

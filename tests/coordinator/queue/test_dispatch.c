@@ -68,6 +68,59 @@ QUEUE_FARM_TEST(agent_of_an_unknown_kind_gets_what_asks_for_no_kind)
     assert_int_equal(queue_farm_claim(farm, &agent, &grants), 1);
 }
 
+struct unserved {
+    char host[64];
+    uint64_t memory_mib, jobs;
+    uint32_t count;
+};
+
+static bool note_unserved(void *context, const struct queue_unserved *unserved)
+{
+    struct unserved *out = context;
+
+    snprintf(out->host, sizeof(out->host), "%s", unserved->host);
+    out->memory_mib = unserved->memory_mib;
+    out->jobs = unserved->jobs;
+    out->count++;
+    return true;
+}
+
+static struct unserved unserved_of(struct queue_farm *farm, uint64_t run)
+{
+    struct unserved out = {.count = 0};
+
+    queue_unserved_each(farm->queue, run, note_unserved, &out);
+    return out;
+}
+
+QUEUE_FARM_TEST(jobs_that_no_agent_may_have_are_known)
+{
+    struct queue_job_request jobs[3] = {queue_farm_job("a"), queue_farm_job("b"),
+                                        queue_farm_job("any")};
+    const char *host[] = {"pdp10", "big"};
+
+    jobs[0].host = jobs[1].host = host;
+    jobs[0].host_count = jobs[1].host_count = 2;
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    uint64_t run = queue_farm_submit(farm, jobs, 3);
+    struct unserved found = unserved_of(farm, run);
+    assert_int_equal(found.count, 1);
+    assert_string_equal(found.host, "big, pdp10");
+    assert_int_equal(found.jobs, 2);
+    assert_int_equal(found.memory_mib, 0);
+    agent.arch = "pdp10";
+    agent.tag = "big";
+    assert_true(queue_farm_hello(farm, &agent));
+    assert_int_equal(unserved_of(farm, run).count, 0);
+    queue_farm_pass(farm, 3600); /* it is silent: nobody is there for any of them */
+    assert_int_equal(unserved_of(farm, run).count, 2);
+    assert_int_equal(unserved_of(farm, run + 1).count, 0);
+    jobs[2].memory_mib = 8192;
+    found = unserved_of(farm, queue_farm_submit(farm, &jobs[2], 1));
+    assert_int_equal(found.memory_mib, 8192);
+    assert_string_equal(found.host, "");
+}
+
 QUEUE_FARM_TEST(memory_that_a_job_asks_for_is_a_requirement)
 {
     struct queue_job_request job = queue_farm_job("a");
@@ -213,6 +266,7 @@ int main(void)
         cmocka_unit_test(draining_agent_gets_nothing),
         cmocka_unit_test(job_goes_only_to_a_host_that_has_its_tags),
         cmocka_unit_test(agent_of_an_unknown_kind_gets_what_asks_for_no_kind),
+        cmocka_unit_test(jobs_that_no_agent_may_have_are_known),
         cmocka_unit_test(memory_that_a_job_asks_for_is_a_requirement),
         cmocka_unit_test(higher_priority_goes_first_and_equals_share),
         cmocka_unit_test(agent_is_given_what_it_has_cached),

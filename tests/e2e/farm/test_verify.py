@@ -59,6 +59,20 @@ class Verify(unittest.TestCase):
         self.assertEqual({verdict for verdict, _ in found.values()}, {"pass"}, found)
         self.assertEqual(len({state for _, state in found.values()}), 1, found)
 
+    def test_a_kind_of_host_that_nobody_is_waits_and_is_told(self):
+        path = self.farm.folder / "jobs.yaml"
+        path.write_text(JOBS.format(guests=GUESTS, hosts="good, pdp10", wall="300 s"))
+        run = self.farm.submit(path)
+        self.farm.wait_done(run, 1)
+        self.assertEqual(self.farm.get(f"runs/{run}")["unserved"],
+                         [{"host": "pdp10", "memory_mib": 0, "jobs": 1}])
+        watch = rig.Part(self.farm, "watch", ["watch", run])
+        watch.start()
+        rig.until("the watch tells", lambda: "asked for is pdp10" in watch.said())
+        self.farm.add_agent("late", options=["--unconfined", "--tags", "pdp10"]).start()
+        self.assertEqual(watch.process.wait(timeout=rig.GUARD), 0, watch.said())
+        self.assertEqual(self.farm.get(f"runs/{run}")["unserved"], [])
+
     def test_an_agent_with_a_fault_is_a_divergence(self):
         planted = BUILT / "planted" / "planted_farm"
         if not planted.exists():
