@@ -95,21 +95,21 @@ bool queue_bye(struct queue *queue, const struct queue_release *bye, struct err 
     return db_ok(&queue->db, err);
 }
 
+/* An agent's list begins with the latest lease, as lease_end wants it. */
 static void expire(struct queue *queue)
 {
     uint64_t now = queue_now_ns(queue);
-    size_t at = 0, count = 0;
-    struct lease **late = mem_array(queue->leases.count + 1, sizeof(*late));
+    struct lease *next;
+    size_t at = 0;
 
-    for (struct lease *lease; (lease = map_next(&queue->leases, &at));)
-        if (now - lease->renewed_ns >= queue->lease_ns)
-            late[count++] = lease;
-    for (size_t i = 0; i < count && !queue->db.faulty; i++) {
-        struct agent *agent = late[i]->agent;
-        lease_end(queue, late[i], ATTEMPT_LOST);
-        agent->late++;
-    }
-    mem_free(late);
+    for (struct agent *agent; (agent = map_next(&queue->agents, &at));)
+        for (struct lease *lease = agent->leases; lease && !queue->db.faulty; lease = next) {
+            next = lease->next;
+            if (now - lease->renewed_ns < queue->lease_ns)
+                continue;
+            lease_end(queue, lease, ATTEMPT_LOST);
+            agent->late++;
+        }
 }
 
 bool queue_tick(struct queue *queue, bool *more, struct err *err)

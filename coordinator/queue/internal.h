@@ -231,7 +231,8 @@ void job_store(struct queue *queue, const struct job *job);
 /* leases.c */
 struct lease *lease_add(struct queue *queue, const struct lease *lease);
 void lease_drop(struct queue *queue, struct lease *lease);
-/* Ends a lease without a result: the job is ready again, or is given up. */
+/* Ends a lease without a result: the job is ready again, or is given up. Of several of one agent
+ * the latest first: which of them had begun is told by what was granted before. */
 void lease_end(struct queue *queue, struct lease *lease, enum attempt_ending ending);
 void leases_end(struct queue *queue, struct agent *agent, enum attempt_ending ending);
 

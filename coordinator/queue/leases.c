@@ -29,7 +29,19 @@ void lease_drop(struct queue *queue, struct lease *lease)
     mem_free(lease);
 }
 
-static enum job_event event_of(const struct job *job, enum attempt_ending ending)
+/* Agents begin jobs in the order of their grants, one in each slot. Those that were granted after
+ * as many others had not begun when the agent was lost: it was no fault of theirs. */
+static bool may_have_begun(const struct lease *lease)
+{
+    uint32_t before = 0;
+
+    for (const struct lease *other = lease->agent->leases; other; other = other->next)
+        before += other->id < lease->id;
+    return before == 0 || before < lease->agent->slots;
+}
+
+static enum job_event event_of(const struct job *job, const struct lease *lease,
+                               enum attempt_ending ending)
 {
     bool is_loss =
         ending == ATTEMPT_LOST || ending == ATTEMPT_RESTARTED || ending == ATTEMPT_REFUSED;
@@ -38,7 +50,7 @@ static enum job_event event_of(const struct job *job, enum attempt_ending ending
         return is_loss ? EVENT_LOST : EVENT_RETURN;
     if (job->attempts >= ATTEMPTS_MAX)
         return EVENT_GIVE_UP;
-    if (!is_loss)
+    if (!is_loss || (ending != ATTEMPT_REFUSED && !may_have_begun(lease)))
         return EVENT_RETURN;
     return job->lost >= QUEUE_LOST_MAX ? EVENT_GIVE_UP : EVENT_LOST;
 }
@@ -57,7 +69,7 @@ void lease_end(struct queue *queue, struct lease *lease, enum attempt_ending end
     if (!job_load(queue, lease->job, &job))
         return; /* a fault: the bracket is lost */
     count(&queue->figures, ending);
-    job_go(queue, &job, event_of(&job, ending),
+    job_go(queue, &job, event_of(&job, lease, ending),
            &(struct job_change){.lease = lease, .ending = ending});
 }
 

@@ -230,6 +230,37 @@ QUEUE_FARM_TEST(job_that_loses_every_agent_is_given_up)
     assert_int_equal(queue_farm_run_of(farm, run)->state, RUN_DONE);
 }
 
+/* Agents with one slot take two jobs each, and fall silent or start anew: that is one job's fault
+ * at most, so none has ended so many that it is given up. */
+static void lose_bundles(struct queue_farm *farm, bool restarts)
+{
+    struct queue_job_request jobs[] = {queue_farm_job("a"), queue_farm_job("b")};
+    uint64_t run = queue_farm_submit(farm, jobs, 2);
+    struct queue_grants grants;
+
+    for (uint64_t i = 0; i <= QUEUE_LOST_MAX; i++) {
+        struct queue_farm_agent agent = queue_farm_agent(farm, i + 1);
+        assert_int_equal(queue_farm_claim(farm, &agent, &grants), 2);
+        agent.incarnation += 100;
+        if (restarts)
+            assert_true(queue_farm_hello(farm, &agent));
+        queue_farm_pass(farm, 31);
+    }
+    for (uint32_t place = 0; place < 2; place++)
+        assert_int_equal(queue_farm_job_of(farm, queue_farm_at(farm, run, place))->state,
+                         JOB_READY);
+}
+
+QUEUE_FARM_TEST(job_that_had_not_begun_is_not_blamed_for_a_lost_agent)
+{
+    lose_bundles(farm, false);
+}
+
+QUEUE_FARM_TEST(job_that_had_not_begun_is_not_blamed_for_a_restarted_agent)
+{
+    lose_bundles(farm, true);
+}
+
 QUEUE_FARM_TEST(released_job_is_ready_and_counts_as_no_attempt)
 {
     struct queue_job_request job = queue_farm_job("a");
@@ -377,6 +408,8 @@ int main(void)
         cmocka_unit_test(infra_is_retried_on_another_agent_three_times),
         cmocka_unit_test(test_failure_is_never_retried),
         cmocka_unit_test(job_that_loses_every_agent_is_given_up),
+        cmocka_unit_test(job_that_had_not_begun_is_not_blamed_for_a_lost_agent),
+        cmocka_unit_test(job_that_had_not_begun_is_not_blamed_for_a_restarted_agent),
         cmocka_unit_test(released_job_is_ready_and_counts_as_no_attempt),
         cmocka_unit_test(result_keeps_all_it_says),
         cmocka_unit_test(agent_that_lies_is_named_and_waits_longer_each_time),

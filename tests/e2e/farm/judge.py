@@ -21,7 +21,8 @@ KINDS = (
     Kind("says", "checkpoint: answer, command: 'say it is ${seed}', payload: [letter.txt], "
          "artifacts: {paths: [letter.txt]}, stdout: 'it is ${seed}'", 14, "pass", 0,
          "\nit is {seed}"),
-    Kind("refuses", "checkpoint: answer, command: exit 3", 6, "fail", 3, "eval 'exit 3'"),
+    Kind("refuses", "checkpoint: answer, command: 'exit 3 not ${seed}'", 6, "fail", 3,
+         "eval 'exit 3 not {seed}'"),
     Kind("spins", "checkpoint: answer, command: spin, limits: {instructions: 30M}", 10, "timeout",
          None, "eval 'spin'"),
 )
@@ -99,7 +100,7 @@ class Judge:
         for job in jobs:
             kind, seed = wanted[job["name"]]
             self.check_job(job, kind, seed)
-            if kind.name != "says":  # whose work depends on its number's length
+            if "${seed}" not in kind.lines:  # which is more or less to type
                 work[kind.name].add((job["instructions"], job["virtual_ns"]))
         for name, different in work.items():
             self.test.assertEqual(len(different), 1, f"{name}: {different}")

@@ -80,6 +80,25 @@ class Disks(rig.Chaos):
         self.follow(run, self.plan(deeds, DEEDS, 0, COUNT - 20))
         judge.Judge(self, run, COUNT).check_end()
 
+    def full_until(self, disk, part, says):
+        """Until somebody has met it, and has said so; others may get on with their work."""
+        before = part.said().count(says)
+        disk.fill(0)
+        rig.until(f"{part.name} says: {says}", lambda: part.said().count(says) > before)
+        disk.free()
+
+    def test_each_full_disk_is_met_and_got_over(self):
+        self.farm.start(agents=1)
+        agent, count = self.farm.agents[0], 150
+        run = self.farm.submit(judge.write_jobs(self.farm.folder, count))
+        for disk, part, says in ((self.store, agent, "a log is sent later"),
+                                 (self.database, self.farm.coordinator, "commit: "),
+                                 (self.states[0], agent, "nothing is claimed"),
+                                 (self.stores[0], agent, "No space left on device")):
+            self.full_until(disk, part, says)
+        self.farm.wait_over(run)
+        judge.Judge(self, run, count).check_end()
+
     def test_a_submission_to_a_full_disk_is_refused_and_leaves_nothing(self):
         self.farm.start(agents=1)
         jobs = judge.write_jobs(self.farm.folder, 50)
