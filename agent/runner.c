@@ -26,6 +26,7 @@ void runner_result_release(struct runner_result *result)
 {
     buf_release(&result->log);
     buf_release(&result->output);
+    buf_release(&result->states);
 }
 
 /* The sets that the checkpoint's machine file named; "linux" for one that names none. */
@@ -175,16 +176,23 @@ static bool prepare(struct session *session, const struct runner_test *test, str
 struct way {
     struct machine *machine;
     struct hasher *hasher;
+    uint64_t start; /* instructions */
+    struct buf *states;
 };
 
 static bool on_mark(void *context, struct err *err)
 {
     const struct way *way = context;
+    struct err ignored = ERR_INIT;
     struct checkpoint_ids ids;
 
     if (!machine_digest(way->machine, &ids, err))
         return false;
     hasher_add(way->hasher, (struct span){ids.state_id.bytes, HASH_SIZE});
+    /* When there is no room for more, what comes later is in the hash alone. */
+    (void)buf_format(way->states, &ignored, "%llu %s\n",
+                     (unsigned long long)(machine_instructions(way->machine) - way->start),
+                     hash_hex(&ids.state_id).text);
     return true;
 }
 
@@ -217,7 +225,7 @@ bool runner_run(struct session *session, const struct runner_test *test,
                                       test->wall_ms_max != 0 ? test->wall_ms_max : RUNNER_WALL_MS,
                                   .clock = &clock_host,
                                   .log = &out->log};
-    struct way way = {session->machine, hasher_new()};
+    struct way way = {session->machine, hasher_new(), 0, &out->states};
     bool ok = true;
 
     memset(out, 0, sizeof *out);
@@ -228,6 +236,8 @@ bool runner_run(struct session *session, const struct runner_test *test,
     }
     out->log = (struct buf)BUF_INIT(DRIVE_LOG_MAX);
     out->output = (struct buf)BUF_INIT(CONSOLE_OUTPUT_MAX);
+    out->states = (struct buf)BUF_INIT(RUNNER_STATES_MAX);
+    way.start = machine_instructions(session->machine);
     if (watch != NULL) {
         drive.output = watch->output;
         drive.progress = watch->progress;

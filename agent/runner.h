@@ -6,6 +6,7 @@
 #include "agent/session.h"
 #include "jobs/signature.h"
 
+#define RUNNER_STATES_MAX (1u << 20)   /* bytes of the list of states */
 #define RUNNER_REPORT_MAX (256u << 10) /* bytes of a monitor's report kept */
 
 struct runner_test {
@@ -33,6 +34,7 @@ struct runner_result {
     struct signature signature;    /* of a failure */
     struct buf log;                /* the whole console */
     struct buf output;             /* of the last command */
+    struct buf states;             /* of `mark_every`: a line each, "INSTRUCTIONS STATE_ID" */
     uint64_t instructions;         /* executed by this test */
     uint64_t virtual_ns;           /* that passed in it */
     uint64_t wall_ns;              /* thaw not included */

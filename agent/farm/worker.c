@@ -136,7 +136,8 @@ static void keep_artifact(struct worker_outcome *out, const struct payload_item 
     if (item->folder)
         return;
     if (out->artifact_count == OUTCOME_ARTIFACTS_MAX || item->content.size > *room ||
-        strlen(item->path) > OUTCOME_NAME_MAX) {
+        strlen(item->path) > OUTCOME_NAME_MAX ||
+        (out->artifact_count != 0 && strcmp(item->path, out->artifacts[0].name) == 0)) {
         out->cut = true;
         return;
     }
@@ -146,12 +147,26 @@ static void keep_artifact(struct worker_outcome *out, const struct payload_item 
     out->artifact_count++;
 }
 
+/* Where two hosts went different ways is seen by comparing these. The first of all artifacts: none
+ * of the guest's takes its place. */
+static void keep_states(struct working *working)
+{
+    struct worker_outcome *out = &working->out;
+    const struct buf *states = &working->test.run.states;
+
+    if (states->size == 0)
+        return;
+    snprintf(out->artifacts[0].name, sizeof out->artifacts[0].name, WORKER_STATES);
+    out->artifacts[0].bytes = buf_span(states);
+    out->artifact_count = 1;
+}
+
 /* The archive that the guest left on its result disk. */
 static bool take_artifacts(struct working *working, struct session *session, struct err *err)
 {
     const char *path = store_tag_fact(&session->facts, FACT_RESULT_DISK);
     struct object *disk = path != NULL ? machine_find(session->machine, path) : NULL;
-    size_t room = OUTCOME_ARTIFACT_BYTES;
+    size_t room = OUTCOME_ARTIFACT_BYTES - working->test.run.states.size;
     struct payload_reader reader;
     struct payload_item item;
 
@@ -202,6 +217,7 @@ static bool run_test(struct working *working, struct err *err)
     out->console = buf_span(&test->run.log);
     if (out->verdict != VERDICT_PASS)
         sign(working, &test->run.signature);
+    keep_states(working);
     return fresh || out->verdict == VERDICT_INFRA || take_artifacts(working, working->session, err);
 }
 

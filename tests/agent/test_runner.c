@@ -7,6 +7,7 @@
 #include "tests/support/agent_rig.h"
 #include "tests/support/base_test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LIMIT UINT64_C(2000000)
@@ -86,6 +87,27 @@ static void the_id_of_a_way_tells_every_state_on_it(void **state)
     runner_result_release(&again);
     runner_result_release(&finer);
     runner_result_release(&other);
+}
+
+static void a_way_lists_its_states(void **state)
+{
+    struct agent_rig *rig = thawed(state);
+    struct runner_result plain = run_command(rig, "exit 0");
+    uint64_t every = plain.instructions / 3, lines = 0;
+    struct runner_result way = run_marked(rig, "exit 0", every);
+    char first[32], last[128];
+
+    snprintf(first, sizeof first, "%llu ", (unsigned long long)every);
+    snprintf(last, sizeof last, "\n%llu %s\n", (unsigned long long)plain.instructions,
+             hash_hex(&plain.state_id).text);
+    for (size_t i = 0; i < way.states.size; i++)
+        lines += way.states.data[i] == '\n';
+    assert_int_equal(plain.states.size, 0);
+    assert_int_equal(lines, plain.instructions / every + 1);
+    assert_memory_equal(way.states.data, first, strlen(first));
+    assert_memory_equal(way.states.data + way.states.size - strlen(last), last, strlen(last));
+    runner_result_release(&plain);
+    runner_result_release(&way);
 }
 
 static void the_exit_status_is_the_verdict(void **state)
@@ -431,6 +453,7 @@ static void a_test_that_cannot_be_run_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_way_lists_its_states),
         cmocka_unit_test(the_exit_status_is_the_verdict),
         cmocka_unit_test(the_id_of_a_way_tells_every_state_on_it),
         cmocka_unit_test(another_exit_status_can_be_asked_for),

@@ -91,8 +91,15 @@ class Unlike(unittest.TestCase):
     def jobs(self, run):
         return self.farm.get(f"runs/{run}/jobs?limit=200")["jobs"]
 
-    def tests_of(self, run):
+    def results(self, run):
         return [job for job in self.jobs(run) if job["kind"] == "test"]
+
+    def states(self, job):
+        """(instructions, state id) of each look at that job's machine."""
+        files = {artifact["name"]: artifact["hash"] for artifact in job["artifacts"]}
+        text = rig.until("the list of states",
+                         lambda: self.farm.ask(f"store/blobs/{files['verify.states']}"))
+        return [tuple(line.split()) for line in text.decode().splitlines()]
 
     def check_agents(self):
         """Each agent says what it is, not what its kernel is."""
@@ -105,18 +112,21 @@ class Unlike(unittest.TestCase):
 
     def check_run(self, run, hosts, groups):
         """Every job passed on the kind of host that it asked for, and went the same way there."""
-        jobs = self.tests_of(run)
+        jobs = self.results(run)
         self.assertEqual(len(jobs), groups * len(hosts))
         ways = {}
         for job in jobs:
             self.assertEqual(job["verdict"], "pass", job)
             asked = job["parameters"]["host"]
             self.assertEqual(job["agent_arch"], asked, job)
-            ways.setdefault(job["group"], {})[asked] = (job["state_id"], job["instructions"])
+            ways.setdefault(job["group"], {})[asked] = (job["state_id"], *self.states(job))
         self.assertEqual(len(ways), groups)
         for group, found in ways.items():
             self.assertEqual(set(found), set(hosts), group)
-            self.assertEqual(len(set(found.values())), 1, f"{group}: {found}")
+            way = found[NATIVE]
+            self.assertGreater(len(way), 2, group)
+            for kind in hosts:
+                self.assertEqual(found[kind], way, f"{group}: {kind} and {NATIVE}")
 
     def wait_booted(self, run):
         boots = sum(job["kind"] == "boot" for job in self.jobs(run))
@@ -161,13 +171,13 @@ class Unlike(unittest.TestCase):
         run = self.farm.submit(self.write(STRESS, hosts))
         rig.until(f"{victim.name} is at work", lambda: any(
             job["state"] == "running" and job["agent"] == victim.name
-            for job in self.tests_of(run)))
+            for job in self.results(run)))
         victim.kill()
         self.farm.agents.remove(victim)
         self.add(self.hosts[-1], name="spare")
         self.farm.wait_over(run, GUARD)
         self.check_run(run, hosts, 1)
-        attempts = {job["agent"]: job["attempts"] for job in self.tests_of(run)}
+        attempts = {job["agent"]: job["attempts"] for job in self.results(run)}
         self.assertNotIn(victim.name, attempts)
         self.assertGreater(attempts.pop("spare"), 1)
         self.assertEqual(set(attempts.values()), {1}, attempts)
@@ -181,10 +191,16 @@ class Unlike(unittest.TestCase):
             self.add(host, program="planted_farm")
         run = self.farm.submit(self.write(STRESS, self.kinds()))
         self.farm.wait_over(run, GUARD)
-        found = {job["parameters"]["host"]: job for job in self.tests_of(run)}
+        found = {job["parameters"]["host"]: job for job in self.results(run)}
         self.assertEqual({kind: job["verdict"] for kind, job in found.items()},
                          {kind: "pass" if kind == NATIVE else "divergence" for kind in found})
         told = self.farm.thaw("results", run, statuses=(1,))
+        ways = {kind: self.states(job) for kind, job in found.items()}
+        right = ways.pop(NATIVE)
+        for kind, way in ways.items():  # once apart, never together again
+            same = [mine == other for mine, other in zip(right, way)]
+            self.assertNotIn(True, same[same.index(False):], kind)
+            self.assertEqual(way, ways[self.kinds()[-1]], "the same fault, the same way")
         for host in self.hosts:
             kind = KINDS[host][0]
             self.assertIn(f"on agent {host}, but pass with state", found[kind]["reason"])
