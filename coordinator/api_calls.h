@@ -28,6 +28,10 @@ extern const struct api_call api_schedule_list, api_schedule_set, api_schedule_r
 /* metrics.c */
 extern const struct api_call api_metrics;
 
+/* coordinator/openapi.yaml as it was when the program was built (cmake/embed.cmake). */
+extern const uint8_t api_document[];
+extern const size_t api_document_size;
+
 /* An answer {"ok": true}, for calls that say nothing else. */
 enum api_outcome api_done(struct api_request *request, struct err *err);
 /* A body that is empty or an object: read by `fields` into what `out` points to. The JSON is the

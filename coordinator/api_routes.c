@@ -39,6 +39,21 @@ static void health_end(void *context, struct http_exchange *exchange)
     http_respond_take(exchange, is_ready ? 200 : 503, "application/json", &text);
 }
 
+/* What this program does, whatever stands in newer or older trees. */
+static void document_end(void *context, struct http_exchange *exchange)
+{
+    struct buf text = BUF_INIT(API_ANSWER_MAX);
+    struct err err = ERR_INIT;
+
+    (void)context;
+    if (buf_append(&text, api_document, api_document_size, &err)) {
+        http_respond_take(exchange, 200, "application/yaml", &text);
+        return;
+    }
+    buf_release(&text);
+    http_respond_err(exchange, &err);
+}
+
 /* Read by the HTTP thread straight from the store. */
 static void tags_end(void *context, struct http_exchange *exchange)
 {
@@ -75,6 +90,7 @@ static void tags_end(void *context, struct http_exchange *exchange)
 
 static const struct http_handler core = {NULL, NULL, core_end, NULL};
 static const struct http_handler health = {NULL, NULL, health_end, NULL};
+static const struct http_handler document = {NULL, NULL, document_end, NULL};
 static const struct http_handler tags = {NULL, NULL, tags_end, NULL};
 
 #define RUN      "/api/v1/runs/{run}"
@@ -83,6 +99,7 @@ static const struct http_handler tags = {NULL, NULL, tags_end, NULL};
 /* clang-format off */
 const struct http_route api_routes[] = {
     {HTTP_GET,    "/api/v1/health", "", HTTP_ANYBODY, 0, &health, NULL},
+    {HTTP_GET,    "/api/v1/openapi.yaml", "", HTTP_ANYBODY, 0, &document, NULL},
     {HTTP_GET,    "/metrics", "", READER, 0, &core, &api_metrics},
     {HTTP_POST,   "/api/v1/runs", "", SUBMITTER, SUBMISSION_BYTES_MAX, &core, &api_run_submit},
     {HTTP_GET,    "/api/v1/runs", "limit before name", READER, 0, &core, &api_run_list},

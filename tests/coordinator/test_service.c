@@ -1,3 +1,4 @@
+#include "storage/base/file.h"
 #include "tests/support/base_test.h"
 #include "tests/support/http_service.h"
 
@@ -279,6 +280,22 @@ static void health_needs_no_token(void **state)
     http_reply_release(&reply);
 }
 
+static void the_api_is_told_to_anybody_as_it_was_built(void **state)
+{
+    struct http_service *s = *state;
+    struct http_reply reply = http_client_call(
+        s->port, (struct http_request){"GET", "/api/v1/openapi.yaml", NULL, NULL, NULL});
+    struct buf file = BUF_INIT(1 << 20);
+    struct err err = ERR_INIT;
+
+    BASE_OK(file_read(THAW_TESTS_DIR "/../coordinator/openapi.yaml", &file, &err), &err);
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(reply.body.size, file.size);
+    assert_memory_equal(reply.body.data, file.data, file.size);
+    buf_release(&file);
+    http_reply_release(&reply);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -296,6 +313,7 @@ int main(void)
         CASE(what_was_accepted_is_there_after_a_restart),
         CASE(figures_are_in_prometheus_text),
         CASE(health_needs_no_token),
+        CASE(the_api_is_told_to_anybody_as_it_was_built),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,11 +60,12 @@ static unsigned post(struct http_service *s, const char *path, const char *token
     return status_of(s, (struct http_request){"POST", path, NULL, "{}", token});
 }
 
-static void without_a_token_nothing_is_answered_but_health(void **state)
+static void without_a_token_nothing_is_answered_but_health_and_the_document(void **state)
 {
     struct http_service *s = *state;
 
     assert_int_equal(get(s, "/api/v1/health", NULL), 200);
+    assert_int_equal(get(s, "/api/v1/openapi.yaml", NULL), 200);
     assert_int_equal(get(s, "/api/v1/runs", NULL), 401);
     assert_int_equal(get(s, "/metrics", NULL), 401);
     assert_int_equal(get(s, "/api/v1/events", NULL), 401);
@@ -292,7 +293,7 @@ static void a_certificate_that_is_none_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(without_a_token_nothing_is_answered_but_health),
+        CASE(without_a_token_nothing_is_answered_but_health_and_the_document),
         CASE(each_role_may_what_it_may),
         CASE(a_removed_token_is_void_at_once_and_after_a_restart),
         CASE(a_token_with_a_time_to_live_expires),

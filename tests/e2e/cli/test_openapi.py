@@ -207,6 +207,11 @@ class Answers(Service):
                      "/api/v1/runs"):
             self.assertNotEqual(list(self.good("GET", path).values()), [[]], path)
 
+    def test_the_file_itself_is_served(self):
+        status, headers, said = self.ask("GET", "/api/v1/openapi.yaml")
+        self.assertEqual((status, headers["Content-Type"]), (200, "application/yaml"))
+        self.assertEqual(said, FILE.read_bytes())
+
     def test_events_are_as_the_file_says(self):
         schema = operations()["GET", ENDLESS]["responses"]["200"]["content"]["text/event-stream"]
         connection = UnixConnection(self.folder / "api")
