@@ -177,7 +177,8 @@ static void grant(struct queue *queue, struct job *job, const struct job_change 
                           .lane = lane,
                           .agent = change->agent,
                           .granted_ns = now,
-                          .renewed_ns = now};
+                          .renewed_ns = now,
+                          .hold_ns = lease_hold_ns(queue, job->wall_ms)};
 
     take_from_lane(queue, job);
     lane->running++;

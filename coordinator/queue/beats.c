@@ -95,21 +95,44 @@ bool queue_bye(struct queue *queue, const struct queue_release *bye, struct err 
     return db_ok(&queue->db, err);
 }
 
+/* Kept alive for longer than its job may take, by any clock: whatever the agent does, it is not
+ * that job. The agent hears of it as of a lease that is unknown. */
+static void take_away(struct queue *queue, struct lease *lease)
+{
+    unsigned long long job = lease->job,
+                       held_s = (queue_now_ns(queue) - lease->begun_ns) / (1000 * MS_NS);
+    struct agent *agent = lease->agent;
+
+    lease_end(queue, lease, ATTEMPT_LOST);
+    agent_fault(queue, agent, "kept job %llu for %llu s, over %d times its limit", job, held_s,
+                HELD_TIMES);
+}
+
 /* An agent's list begins with the latest lease, as lease_end wants it. */
-static void expire(struct queue *queue)
+static void expire_of(struct queue *queue, struct agent *agent)
 {
     uint64_t now = queue_now_ns(queue);
+    uint32_t before = agent->lease_count;
     struct lease *next;
+
+    for (struct lease *lease = agent->leases; lease && !queue->db.faulty; lease = next) {
+        next = lease->next;
+        before--;
+        if (now - lease->renewed_ns >= queue->lease_ns) {
+            lease_end(queue, lease, ATTEMPT_LOST);
+            agent->late++;
+        } else if (lease_is_overdue(lease, before, now)) {
+            take_away(queue, lease);
+        }
+    }
+}
+
+static void expire(struct queue *queue)
+{
     size_t at = 0;
 
     for (struct agent *agent; (agent = map_next(&queue->agents, &at));)
-        for (struct lease *lease = agent->leases; lease && !queue->db.faulty; lease = next) {
-            next = lease->next;
-            if (now - lease->renewed_ns < queue->lease_ns)
-                continue;
-            lease_end(queue, lease, ATTEMPT_LOST);
-            agent->late++;
-        }
+        expire_of(queue, agent);
 }
 
 bool queue_tick(struct queue *queue, bool *more, struct err *err)

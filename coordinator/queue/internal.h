@@ -16,6 +16,8 @@
 #define INSTRUCTIONS_A_US    100u     /* to guess a test's time by */
 #define SETTLE_MAX           2048     /* jobs that one call moves */
 #define FORGOTTEN_NS         (2 * (uint64_t)QUEUE_BEAT_MS * MS_NS)
+#define HELD_TIMES           100      /* its limit of time: how long a job may be held at most */
+#define HELD_WALL_MS         3600000u /* taken for the limit of a job without one */
 #define AVOID_NS             60000000000u /* so long a job waits for another agent */
 #define ATTEMPTS_MAX         100          /* however they ended */
 #define JOB_FLAG_CACHED      1u           /* job_result's index says so by number */
@@ -124,8 +126,10 @@ struct lease {
     struct agent *agent;
     struct lease *next, **link; /* of its agent's list */
     uint64_t granted_ns, renewed_ns;
-    bool seen;  /* in a beat */
-    bool named; /* in the beat that is being looked at */
+    uint64_t begun_ns; /* when its agent may have begun it; 0: not yet */
+    uint64_t hold_ns;  /* how long it may be held from then on, however often it is renewed */
+    bool seen;         /* in a beat */
+    bool named;        /* in the beat that is being looked at */
     bool stopping;
 };
 
@@ -163,7 +167,7 @@ struct queue {
     struct db db;
     struct clock_source clock;
     struct queue_options options;
-    uint64_t lease_ns;
+    uint64_t lease_ns, hold_ns;
     uint64_t random;
     bool open;         /* between begin and commit */
     bool loaded;       /* memory is what the database says */
@@ -235,6 +239,11 @@ void lease_drop(struct queue *queue, struct lease *lease);
  * the latest first: which of them had begun is told by what was granted before. */
 void lease_end(struct queue *queue, struct lease *lease, enum attempt_ending ending);
 void leases_end(struct queue *queue, struct agent *agent, enum attempt_ending ending);
+/* How long a job with this limit may be held once it may have begun: HELD_TIMES the limit, as the
+ * slowest of emulated hosts may take, and time to fetch and to send. UINT64_MAX: for ever. */
+uint64_t lease_hold_ns(const struct queue *queue, uint64_t wall_ms);
+/* Whether it is held for longer than that. `before`: leases its agent got earlier and holds. */
+bool lease_is_overdue(struct lease *lease, uint32_t before, uint64_t now_ns);
 
 /* agents.c */
 struct agent *agent_of(const struct queue *queue, const struct queue_id *id);

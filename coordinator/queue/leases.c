@@ -29,15 +29,21 @@ void lease_drop(struct queue *queue, struct lease *lease)
     mem_free(lease);
 }
 
-/* Agents begin jobs in the order of their grants, one in each slot. Those that were granted after
- * as many others had not begun when the agent was lost: it was no fault of theirs. */
+/* Agents begin jobs in the order of their grants, one in each slot. */
+static bool is_begun_after(const struct agent *agent, uint32_t before)
+{
+    return before == 0 || before < agent->slots;
+}
+
+/* Those that were granted after as many others had not begun when the agent was lost: it was no
+ * fault of theirs. */
 static bool may_have_begun(const struct lease *lease)
 {
     uint32_t before = 0;
 
     for (const struct lease *other = lease->agent->leases; other; other = other->next)
         before += other->id < lease->id;
-    return before == 0 || before < lease->agent->slots;
+    return is_begun_after(lease->agent, before);
 }
 
 static enum job_event event_of(const struct job *job, const struct lease *lease,
@@ -77,4 +83,20 @@ void leases_end(struct queue *queue, struct agent *agent, enum attempt_ending en
 {
     while (agent->leases && !queue->db.faulty)
         lease_end(queue, agent->leases, ending);
+}
+
+uint64_t lease_hold_ns(const struct queue *queue, uint64_t wall_ms)
+{
+    uint64_t limit_ms = wall_ms ? wall_ms : HELD_WALL_MS;
+
+    if (limit_ms > (UINT64_MAX - queue->hold_ns) / (HELD_TIMES * (uint64_t)MS_NS))
+        return UINT64_MAX;
+    return limit_ms * HELD_TIMES * MS_NS + queue->hold_ns;
+}
+
+bool lease_is_overdue(struct lease *lease, uint32_t before, uint64_t now_ns)
+{
+    if (lease->begun_ns == 0 && is_begun_after(lease->agent, before))
+        lease->begun_ns = now_ns;
+    return lease->begun_ns != 0 && now_ns - lease->begun_ns >= lease->hold_ns;
 }

@@ -167,7 +167,8 @@ static void load_leases(struct queue *queue)
                               .lane = map_get(&queue->lanes, db_get(row, 5)),
                               .stopping = db_get(row, 6) == JOB_STOPPING,
                               .granted_ns = now,
-                              .renewed_ns = now};
+                              .renewed_ns = now,
+                              .hold_ns = lease_hold_ns(queue, db_get(row, 7))};
         CHECK(lease.agent && lease.lane);
         lease.lane->running++;
         lease_add(queue, &lease);

@@ -50,6 +50,7 @@ bool queue_open(const struct queue_options *options, struct queue **out, struct 
     queue->options = *options;
     queue->clock = *options->clock;
     queue->lease_ns = (uint64_t)(options->lease_ms ? options->lease_ms : QUEUE_LEASE_MS) * MS_NS;
+    queue->hold_ns = (uint64_t)(options->hold_ms ? options->hold_ms : QUEUE_HOLD_MS) * MS_NS;
     queue->random = options->seed;
     queue->events = mem_array(QUEUE_EVENTS_KEPT, sizeof(*queue->events));
     if (!db_open(&queue->db, options->path, options->vfs, err)) {

@@ -12,8 +12,9 @@
  * held is recorded; later ones are `dup`, those of leases that were lost are `stale`.
  *
  * Leases live in the database, their time of expiry in memory: a coordinator that was started again
- * gives every lease a whole new period. Times of expiry are by the monotonic clock; what people see
- * is by the wall clock, in milliseconds since 1970.
+ * gives every lease a whole new period. A lease that is renewed for ever ends, too: a hundred times
+ * the job's limit of wall-clock time, and an hour, after it may have begun. Times of expiry are by
+ * the monotonic clock; what people see is by the wall clock, in milliseconds since 1970.
  *
  * Texts in requests are borrowed until the call returns; over-long ones are ERR_TOO_BIG. Texts in
  * what the queries hand to a callback are never NULL and live until the callback returns; a
@@ -44,6 +45,7 @@
 #define QUEUE_LOST_MAX       3 /* attempts of a job whose agent went silent; one more is infra */
 #define QUEUE_LEASE_MS       30000
 #define QUEUE_BEAT_MS        5000
+#define QUEUE_HOLD_MS        3600000
 
 struct queue; /* opaque */
 
@@ -57,6 +59,7 @@ struct queue_options {
     const struct clock_source *clock;
     uint64_t seed;     /* of choices like which cached result is run again */
     uint32_t lease_ms; /* 0: QUEUE_LEASE_MS */
+    uint32_t hold_ms; /* beyond a hundred times its limit, to fetch and to send; 0: QUEUE_HOLD_MS */
     /* Whether a checkpoint that was booted is still in the store; NULL: always. */
     bool (*checkpoint_exists)(void *context, const struct hash *checkpoint);
     void *context;

@@ -110,8 +110,8 @@
                       " WHERE lease = ?1")                                                         \
     X(ATTEMPT_ROW, "SELECT job, number, agent, ending, verdict, state_id FROM attempt"             \
                    " WHERE lease = ?1")                                                            \
-    X(ATTEMPT_HELD, "SELECT a.lease, a.job, a.number, a.agent, j.run, j.lane, j.state"             \
-                    " FROM attempt a JOIN job j ON j.id = a.job WHERE a.ending = 0"                \
+    X(ATTEMPT_HELD, "SELECT a.lease, a.job, a.number, a.agent, j.run, j.lane, j.state,"            \
+                    " j.wall_ms FROM attempt a JOIN job j ON j.id = a.job WHERE a.ending = 0"      \
                     " ORDER BY a.lease")                                                           \
     X(ATTEMPT_SHORT, "SELECT a.instructions, a.wall_ns, a.state_id, a.agent, a.verdict, a.reason"  \
                      " FROM attempt a WHERE a.lease = ?1")                                         \

@@ -70,7 +70,8 @@ static void make_request(struct world *world, struct world_run *run,
             .spec = world_hash(is_boot, is_boot ? job->spec - WORLD_SPECS : job->spec),
             .needs = job->needs,
             .need_count = job->need_count,
-            .retry_infra = job->retry};
+            .retry_infra = job->retry,
+            .wall_ms_max = WORLD_WALL_MS};
         if (job->boot)
             jobs[i].boot = world_hash(1, job->boot - 1);
         if (job->quarantined)
@@ -213,8 +214,11 @@ static void make(struct world *world, struct queue_disk *disk, uint64_t seed)
     world->random = seed * 0x2545f4914f6cdd1du + 1;
     world->disk = disk;
     world->clock = (struct clock_source){world_monotonic, world_wall, world};
-    world->options = (struct queue_options){
-        .path = "queue.db", .vfs = QUEUE_DISK_VFS, .clock = &world->clock, .seed = seed};
+    world->options = (struct queue_options){.path = "queue.db",
+                                            .vfs = QUEUE_DISK_VFS,
+                                            .clock = &world->clock,
+                                            .seed = seed,
+                                            .hold_ms = WORLD_HOLD_MS};
     world->quiet_ms = calm ? 0 : 20000 + world_random(world, 60000);
     world->loss = world_random(world, 3) ? (uint32_t)world_random(world, 300) : 0;
     world->repeat = world_random(world, 2) ? (uint32_t)world_random(world, 300) : 0;

@@ -20,6 +20,8 @@
 #define WORLD_LEASES     64
 #define WORLD_LEASES_ALL 4096
 #define WORLD_END_MS     1500000
+#define WORLD_WALL_MS    500    /* of each job */
+#define WORLD_HOLD_MS    250000 /* beyond a hundred times that */
 
 enum world_kind { WORLD_HELLO, WORLD_CLAIM, WORLD_BEAT, WORLD_RESULT, WORLD_RELEASE, WORLD_BYE };
 
@@ -59,6 +61,7 @@ struct world_task {
     struct world_result what;
     uint64_t ends_ms; /* 0: not started */
     bool stopping;
+    bool hangs; /* it never ends, and does not stop; its agent keeps its lease alive */
 };
 
 struct world_agent {

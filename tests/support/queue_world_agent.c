@@ -67,9 +67,10 @@ static void work(struct world *world, struct world_agent *agent)
         struct world_task *task = &agent->tasks[i];
         if (!task->ends_ms && running < agent->slots) {
             task->ends_ms = world->now_ms + world->specs[task->what.spec].takes_ms;
+            task->hangs = world->now_ms < world->quiet_ms && world_random(world, 150) == 0;
             running++;
         }
-        if (!task->stopping && (!task->ends_ms || task->ends_ms > world->now_ms))
+        if (task->hangs || (!task->stopping && (!task->ends_ms || task->ends_ms > world->now_ms)))
             continue;
         const struct world_spec *spec = &world->specs[task->what.spec];
         task->what.verdict = spec->truth;

@@ -100,6 +100,96 @@ QUEUE_FARM_TEST(beat_keeps_a_lease)
     assert_int_equal(queue_farm_job_of(farm, grants.grants[0].job)->state, JOB_RUNNING);
 }
 
+/* Beats every 20 s for so long. How many of its leases the last one heard to be unknown. */
+static uint32_t keep_alive(struct queue_farm *farm, struct queue_farm_agent *agent,
+                           const struct queue_grants *grants, uint64_t seconds)
+{
+    struct queue_beat_answer answer = {.unknown_count = 0};
+
+    for (; seconds > 0; seconds -= seconds < 20 ? seconds : 20) {
+        queue_farm_pass(farm, seconds < 20 ? seconds : 20);
+        queue_farm_beat(farm, agent, grants, &answer);
+    }
+    return answer.unknown_count;
+}
+
+static uint64_t faults_so_far(struct queue_farm *farm)
+{
+    struct queue_figures figures;
+
+    queue_figures(farm->queue, &figures);
+    return figures.faults;
+}
+
+#define HOLD_S (2 * 100 + QUEUE_HOLD_MS / 1000) /* of a job with 2 s */
+
+QUEUE_FARM_TEST(beats_keep_no_lease_for_ever)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    job.wall_ms_max = 2000;
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grants grants;
+
+    queue_farm_claim(farm, &agent, &grants);
+    queue_farm_pass(farm, 1);
+    assert_int_equal(keep_alive(farm, &agent, &grants, HOLD_S - 1), 0);
+    assert_int_equal(queue_farm_job_of(farm, grants.grants[0].job)->state, JOB_RUNNING);
+    assert_int_equal(faults_so_far(farm), 0);
+    assert_int_equal(keep_alive(farm, &agent, &grants, 1), 1);
+    assert_int_equal(queue_farm_job_of(farm, grants.grants[0].job)->state, JOB_READY);
+    assert_int_equal(faults_so_far(farm), 1);
+    assert_int_equal(queue_farm_result(farm, &agent, &grants.grants[0], VERDICT_PASS), QUEUE_STALE);
+}
+
+QUEUE_FARM_TEST(time_a_job_is_held_counts_from_when_it_may_have_begun)
+{
+    struct queue_job_request jobs[] = {queue_farm_job("a"), queue_farm_job("b")};
+    jobs[0].wall_ms_max = jobs[1].wall_ms_max = 2000;
+    queue_farm_submit(farm, jobs, 2);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1); /* of one slot */
+    struct queue_grants grants;
+
+    assert_int_equal(queue_farm_claim(farm, &agent, &grants), 2);
+    queue_farm_pass(farm, 1);
+    assert_int_equal(keep_alive(farm, &agent, &grants, HOLD_S), 1);
+    assert_int_equal(queue_farm_job_of(farm, grants.grants[1].job)->state, JOB_RUNNING);
+    queue_farm_pass(farm, 1);
+    assert_int_equal(keep_alive(farm, &agent, &grants, HOLD_S - 1), 1);
+    assert_int_equal(keep_alive(farm, &agent, &grants, 1), 2);
+}
+
+QUEUE_FARM_TEST(cancelled_job_that_is_never_given_back_ends)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    job.wall_ms_max = 2000;
+    uint64_t run = queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grants grants;
+
+    queue_farm_claim(farm, &agent, &grants);
+    queue_farm_begin(farm);
+    BASE_OK(queue_run_cancel(farm->queue, run, "enough", &farm->err), &farm->err);
+    queue_farm_commit(farm);
+    assert_int_equal(keep_alive(farm, &agent, &grants, HOLD_S), 0);
+    assert_int_equal(queue_farm_run_of(farm, run)->state, RUN_ACTIVE);
+    assert_int_equal(keep_alive(farm, &agent, &grants, 20), 1);
+    assert_verdict(farm, grants.grants[0].job, VERDICT_CANCELLED);
+    assert_int_equal(queue_farm_run_of(farm, run)->state, RUN_DONE);
+}
+
+QUEUE_FARM_TEST(limit_that_no_clock_can_hold_is_none)
+{
+    struct queue_job_request job = queue_farm_job("a");
+    job.wall_ms_max = INT64_MAX;
+    queue_farm_submit(farm, &job, 1);
+    struct queue_farm_agent agent = queue_farm_agent(farm, 1);
+    struct queue_grants grants;
+
+    queue_farm_claim(farm, &agent, &grants);
+    assert_int_equal(keep_alive(farm, &agent, &grants, 2 * HOLD_S), 0);
+}
+
 QUEUE_FARM_TEST(beat_that_does_not_name_a_lease_gives_it_back)
 {
     struct queue_job_request job = queue_farm_job("a");
@@ -400,6 +490,10 @@ int main(void)
         cmocka_unit_test(result_of_another_agents_lease_is_stale),
         cmocka_unit_test(lease_expires_when_agent_goes_silent),
         cmocka_unit_test(beat_keeps_a_lease),
+        cmocka_unit_test(beats_keep_no_lease_for_ever),
+        cmocka_unit_test(time_a_job_is_held_counts_from_when_it_may_have_begun),
+        cmocka_unit_test(cancelled_job_that_is_never_given_back_ends),
+        cmocka_unit_test(limit_that_no_clock_can_hold_is_none),
         cmocka_unit_test(beat_that_does_not_name_a_lease_gives_it_back),
         cmocka_unit_test(late_beat_changes_nothing),
         cmocka_unit_test(restarted_agents_leases_are_free_at_its_hello),
