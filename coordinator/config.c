@@ -27,6 +27,8 @@ void config_default(struct coordinator_config *config)
         .keep_run_s = 90 * DAY_S,
         .keep_artifacts_s = 30 * DAY_S,
         .keep_checkpoints_s = 14 * DAY_S,
+        .keep_history_runs = 1000,
+        .keep_history_s = 365 * DAY_S,
     };
 }
 
@@ -122,6 +124,9 @@ static void read_retention(struct yaml_map *map, struct coordinator_config *conf
     read_seconds(&keep, "run", &config->keep_run_s);
     read_seconds(&keep, "artifacts", &config->keep_artifacts_s);
     read_seconds(&keep, "checkpoints", &config->keep_checkpoints_s);
+    yaml_get_number(&keep, "history_runs", &config->keep_history_runs,
+                    (struct yaml_range){0, 1000000});
+    read_seconds(&keep, "history", &config->keep_history_s);
     yaml_get_bool(&keep, "sweep_store", &config->sweep_store);
     yaml_map_close(&keep);
 }

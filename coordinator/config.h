@@ -40,6 +40,8 @@ struct coordinator_config {
     /* What is kept for how long; 0: for ever. */
     uint64_t keep_runs; /* so many */
     uint64_t keep_run_s, keep_artifacts_s, keep_checkpoints_s;
+    uint64_t keep_history_runs; /* verdicts of a test */
+    uint64_t keep_history_s;
     bool sweep_store; /* free a store that `store` names, too: nobody else uses it */
 
     struct config_secret secrets[CONFIG_SECRETS_MAX];

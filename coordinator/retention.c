@@ -11,7 +11,8 @@
 
 #define FIRST_LOOK_NS (UINT64_C(600) * NS_PER_S) /* a start has more urgent things to do */
 #define LOOK_NS       (UINT64_C(3600) * NS_PER_S)
-#define RUNS_A_TICK   16 /* removed: one may have many jobs */
+#define HISTORY_NS    (UINT64_C(86400) * NS_PER_S) /* from one look at all tests to the next */
+#define RUNS_A_TICK   16                           /* removed: one may have many jobs */
 
 struct numbers {
     uint64_t items[RUNS_A_TICK];
@@ -123,6 +124,29 @@ static void sweep(struct service *service)
     service->collects = false;
 }
 
+/* A few tests with each tick, once a day all of them. */
+static bool remove_history(struct service *service, struct err *err)
+{
+    uint64_t now_ns = service_now_ns(service), count;
+
+    if (service->history_due_ns == 0)
+        service->history_due_ns = now_ns + FIRST_LOOK_NS;
+    if (now_ns < service->history_due_ns)
+        return true;
+    if (!queue_history_expire(service->queue, &service->options.retention, &service->history_after,
+                              &count, err))
+        return false;
+    service->history_gone += count;
+    if (service->history_after != 0)
+        return true;
+    if (service->history_gone != 0)
+        log_message(LOG_INFO, "retention: %" PRIu64 " verdicts of tests are forgotten",
+                    service->history_gone);
+    service->history_gone = 0;
+    service->history_due_ns = now_ns + HISTORY_NS;
+    return true;
+}
+
 /* In a bracket; an error loses it. What is in the store is swept by what is committed, so a while
  * after it was forgotten here. */
 bool retention_tick(struct service *service, struct err *err)
@@ -135,6 +159,8 @@ bool retention_tick(struct service *service, struct err *err)
     }
     if (service->retention_due_ns == 0)
         service->retention_due_ns = now_ns + FIRST_LOOK_NS;
+    if (!remove_history(service, err))
+        return false;
     if (now_ns < service->retention_due_ns || service->sweeper != NULL)
         return true;
     if (!remove_runs(service, err) || !remove_checkpoints(service, err))

@@ -72,8 +72,9 @@ struct service {
     uint64_t opened_ms;
     /* retention.c */
     uint64_t retention_due_ns; /* when it looks for what is old */
-    bool collects;             /* checkpoints were forgotten: the next sweep takes them too */
-    struct sweeper *sweeper;   /* NULL: none is at work */
+    uint64_t history_due_ns, history_after, history_gone;
+    bool collects;           /* checkpoints were forgotten: the next sweep takes them too */
+    struct sweeper *sweeper; /* NULL: none is at work */
 };
 
 static inline uint64_t service_now_ns(const struct service *service)

@@ -224,7 +224,9 @@ static void fill_options(struct coordinator *coordinator)
     options->retention = (struct queue_retention){.runs = config->keep_runs,
                                                   .run_s = config->keep_run_s,
                                                   .artifacts_s = config->keep_artifacts_s,
-                                                  .checkpoints_s = config->keep_checkpoints_s};
+                                                  .checkpoints_s = config->keep_checkpoints_s,
+                                                  .history_runs = config->keep_history_runs,
+                                                  .history_s = config->keep_history_s};
 }
 
 /* The first token, for whoever may read the state folder. */

@@ -5,7 +5,7 @@
 
 #include "coordinator/queue/queue.h"
 
-/* One verdict of one test; outlives its run. */
+/* One verdict of one test; outlives its run (but see queue_history_expire). */
 struct queue_history {
     uint64_t run;
     uint64_t job;
@@ -86,6 +86,8 @@ struct queue_retention {
     uint64_t run_s;
     uint64_t artifacts_s;
     uint64_t checkpoints_s; /* after their last use */
+    uint64_t history_runs;  /* verdicts of a test */
+    uint64_t history_s;
 };
 typedef bool queue_number_callback(void *context, uint64_t number);
 typedef bool queue_hash_callback(void *context, const struct hash *hash);
@@ -101,6 +103,12 @@ bool queue_run_remove(struct queue *queue, uint64_t run, struct err *err);
  * failures and baselines. Returns by `count` how many attempts. */
 bool queue_artifacts_expire(struct queue *queue, const struct queue_retention *policy,
                             uint64_t *count, struct err *err);
+/* Forgets verdicts of tests that are older, or beyond the newest so many, and whose run is gone;
+ * but the pass that ended a row of failures stays as long as a run of that row does. Looks at a few
+ * tests, those after `*after` (at first 0), and moves that on: 0 when it was through. Returns by
+ * `count` how many verdicts. */
+bool queue_history_expire(struct queue *queue, const struct queue_retention *policy,
+                          uint64_t *after, uint64_t *count, struct err *err);
 /* Checkpoints booted by the farm that were not used for so long and that no run that is not done,
  * no baseline and no open failure starts from. (Tags are the store's: it keeps what has one.) */
 bool queue_old_checkpoints(struct queue *queue, const struct queue_retention *policy,

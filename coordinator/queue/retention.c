@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define HISTORY_TESTS 64 /* looked at in one call: each may have thousands of verdicts */
+
 static bool is_older(const struct queue *queue, uint64_t ended_ms, uint64_t limit_s)
 {
     return limit_s && queue_now_ms(queue) > ended_ms + limit_s * 1000;
@@ -123,6 +125,39 @@ bool queue_artifacts_expire(struct queue *queue, const struct queue_retention *p
         if (is_old && !is_baseline(queue, id))
             expire_run(queue, id, series_of(db_get_text(row, 1)), count);
     }
+    return db_ok(&queue->db, err);
+}
+
+static uint64_t drop_history(struct queue *queue, const struct queue_retention *policy,
+                             uint64_t test)
+{
+    uint64_t now_ms = queue_now_ms(queue), limit_s = policy->history_s;
+    int before = sqlite3_total_changes(queue->db.handle);
+    sqlite3_stmt *drop = db_use(&queue->db, SQL_HISTORY_DROP);
+
+    DB_NUMBERS(drop, test, limit_s && limit_s < now_ms / 1000 ? now_ms - limit_s * 1000 : 0,
+               policy->history_runs ? policy->history_runs : INT64_MAX);
+    db_run(&queue->db, drop);
+    return (uint64_t)(sqlite3_total_changes(queue->db.handle) - before);
+}
+
+bool queue_history_expire(struct queue *queue, const struct queue_retention *policy,
+                          uint64_t *after, uint64_t *count, struct err *err)
+{
+    uint64_t tests[HISTORY_TESTS], found = 0;
+
+    *count = 0;
+    if (!queue_may_change(queue, err))
+        return false;
+    if (policy->history_runs || policy->history_s) {
+        sqlite3_stmt *row = db_use(&queue->db, SQL_TESTS_AFTER);
+        DB_NUMBERS(row, *after, HISTORY_TESTS);
+        while (db_row(&queue->db, row))
+            tests[found++] = db_get(row, 0);
+    }
+    for (size_t i = 0; i < found; i++)
+        *count += drop_history(queue, policy, tests[i]);
+    *after = found == HISTORY_TESTS ? tests[found - 1] : 0;
     return db_ok(&queue->db, err);
 }
 

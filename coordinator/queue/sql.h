@@ -182,6 +182,16 @@
     X(BASELINE_ALL, "SELECT name, run FROM baseline ORDER BY name")                                \
     X(BASELINE_OF, "SELECT EXISTS(SELECT 1 FROM baseline WHERE run = ?1)")                         \
     /* retention.c */                                                                              \
+    X(TESTS_AFTER, "SELECT id FROM test WHERE id > ?1 ORDER BY id LIMIT ?2")                       \
+    X(HISTORY_DROP, "DELETE FROM history AS h WHERE test = ?1 AND (ended_ms < ?2 OR"               \
+                    " run <= (SELECT run FROM history WHERE test = ?1 ORDER BY run DESC"           \
+                    " LIMIT 1 OFFSET ?3))"                                                         \
+                    " AND NOT EXISTS(SELECT 1 FROM run WHERE id = h.run)"                          \
+                    " AND NOT (verdict = 0 AND EXISTS(SELECT 1 FROM history o WHERE o.test = ?1"   \
+                    " AND o.series = h.series AND o.run < h.run AND o.verdict IN (1, 2, 6)"        \
+                    " AND EXISTS(SELECT 1 FROM run WHERE id = o.run) AND NOT EXISTS(SELECT 1"      \
+                    " FROM history q WHERE q.test = ?1 AND q.series = h.series AND q.verdict = 0"  \
+                    " AND q.run > o.run AND q.run < h.run)))")                                     \
     X(OLD_RUNS, "SELECT id, name, ended_ms, keep_runs, keep_run_s, (SELECT count(*) FROM run n"    \
                 " WHERE n.name = r.name AND n.id > r.id AND n.state = 3) FROM run r"               \
                 " WHERE state = 3 ORDER BY id")                                                    \

@@ -50,6 +50,8 @@ static void the_example_says_what_holds_without_it(void **state)
     assert_int_equal(example->keep_run_s, defaults.keep_run_s);
     assert_int_equal(example->keep_artifacts_s, defaults.keep_artifacts_s);
     assert_int_equal(example->keep_checkpoints_s, defaults.keep_checkpoints_s);
+    assert_int_equal(example->keep_history_runs, defaults.keep_history_runs);
+    assert_int_equal(example->keep_history_s, defaults.keep_history_s);
     assert_int_equal(example->secret_count, 0);
     config_free(example);
 }
@@ -63,6 +65,7 @@ static void every_key_is_read(void **state)
               "agents:\n  listen: [tcp://*:2, ipc:///run/x]\n  connections: 8\n  rate: 9\n"
               "  burst: 10\n  memory: 128 MiB\n  beat: 1 s\n  lease: 4 s\n"
               "retention:\n  runs: 3\n  run: 1 d\n  artifacts: 2 h\n  checkpoints: 0 s\n"
+              "  history_runs: 5\n  history: 7 d\n"
               "secrets:\n  nightly: n.secret\n"
               "commands:\n  announce: bin/announce\n");
 
@@ -86,6 +89,8 @@ static void every_key_is_read(void **state)
     assert_int_equal(config->keep_run_s, 86400);
     assert_int_equal(config->keep_artifacts_s, 7200);
     assert_int_equal(config->keep_checkpoints_s, 0);
+    assert_int_equal(config->keep_history_runs, 5);
+    assert_int_equal(config->keep_history_s, 7 * 86400);
     assert_int_equal(config->secret_count, 1);
     assert_string_equal(config->secrets[0].name, "nightly");
     assert_string_equal(config->secrets[0].file, "/etc/thaw/n.secret");

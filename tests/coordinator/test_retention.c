@@ -19,6 +19,7 @@ static int set_up(void **state)
     options.retention.run_s = 10 * DAY_MS / 1000;
     options.retention.artifacts_s = 5 * DAY_MS / 1000;
     options.retention.checkpoints_s = 3 * DAY_MS / 1000;
+    options.retention.history_s = 20 * DAY_MS / 1000;
     *state = http_service_open(&options);
     return 0;
 }
@@ -98,6 +99,30 @@ static void artifacts_go_before_their_run_but_not_those_of_open_failures(void **
         http_service_pass(s, 1000);
     assert_int_equal(artifacts_of(s, 1), 0);
     assert_int_equal(artifacts_of(s, 2), 1);
+}
+
+static size_t verdicts_of(struct http_service *s)
+{
+    json_t *json = http_service_json(s, "GET /api/v1/history?suite=s&name=t0", NULL, 200);
+    size_t count = json_array_size(json_object_get(json, "history"));
+
+    json_decref(json);
+    return count;
+}
+
+static void verdicts_go_a_while_after_their_runs(void **state)
+{
+    struct http_service *s = *state;
+
+    http_service_submit(s, "nightly", 1);
+    http_service_work(s, 1, VERDICT_PASS);
+    http_service_pass(s, 11 * DAY_MS);
+    until_status(s, "/api/v1/runs/1", 404);
+    assert_int_equal(verdicts_of(s), 1);
+    http_service_pass(s, 10 * DAY_MS);
+    for (int i = 0; i < TURNS_MAX && verdicts_of(s) != 0; i++)
+        http_service_pass(s, 1000);
+    assert_int_equal(verdicts_of(s), 0);
 }
 
 /* ---- checkpoints ---- */
@@ -222,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(old_runs_go_and_younger_ones_stay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(verdicts_go_a_while_after_their_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             artifacts_go_before_their_run_but_not_those_of_open_failures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
