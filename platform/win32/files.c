@@ -7,6 +7,7 @@
 #include <io.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -93,6 +94,15 @@ int open(const char *path, int flags, ...)
     wchar_t wide[WIDE_MAX];
 
     return wide_path(path, wide) ? open_wide(wide, flags) : -1;
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+    wchar_t wide[WIDE_MAX], wide_mode[16];
+
+    if (!wide_path(path, wide) || MultiByteToWideChar(CP_UTF8, 0, mode, -1, wide_mode, 16) <= 0)
+        return NULL;
+    return _wfopen(wide, wide_mode);
 }
 
 /* At a place, or at the file's own. */
