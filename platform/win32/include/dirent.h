@@ -8,7 +8,6 @@ struct dirent {
     char d_name[DIRENT_NAME_MAX];
 };
 
-struct folder_reader;
 typedef struct folder_reader DIR;
 
 DIR *opendir(const char *path);

@@ -19,16 +19,17 @@ class Host:
 
     def __init__(self, number):
         self.name, self.port = f"host{number}", f"port{number}"
+        # Not `ip netns exec`: it needs a root that is a mount, which a chroot's is not.
+        self.within = ("nsenter", f"--net=/run/netns/{self.name}")
         rig.quiet("ip", "netns", "add", self.name)
         rig.quiet("ip", "link", "add", self.port, "type", "veth", "peer", "name", "eth0", "netns",
                   self.name)
         rig.quiet("ip", "link", "set", self.port, "master", "bridge0", "up")
         self.run("ip", "address", "add", f"{NETWORK}{number + 10}/24", "dev", "eth0")
         self.run("ip", "link", "set", "eth0", "up")
-        self.within = ("ip", "netns", "exec", self.name)
 
     def run(self, *command):
-        return rig.quiet("ip", "netns", "exec", self.name, *command)
+        return rig.quiet(*self.within, *command)
 
     def cut(self, whether):
         """Whatever is sent is gone; nobody is told."""
@@ -52,7 +53,7 @@ class Host:
         return True
 
     def fast(self):
-        for command in (("tc",), ("ip", "netns", "exec", self.name, "tc")):
+        for command in (("tc",), (*self.within, "tc")):
             device = self.port if command == ("tc",) else "eth0"
             subprocess.run([*command, "qdisc", "delete", "dev", device, "root"],
                            stderr=subprocess.DEVNULL, check=False)
