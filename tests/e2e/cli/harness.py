@@ -20,6 +20,9 @@ GUESTS = pathlib.Path(os.environ.setdefault("THAW_GUESTS", str(BUILD / "guests")
 COMMANDS = ("boot run shell ls show diff tag rm gc fsck attrs export import farm jobs "
             "coordinator agent submit watch results schedules baseline history cancel agents "
             "verify completion").split()
+FARM_COMMANDS = COMMANDS[COMMANDS.index("farm"):COMMANDS.index("verify")]
+if "THAW_BUILD" in os.environ and not pathlib.Path(os.environ["THAW_BUILD"], "thaw-farm").exists():
+    COMMANDS = [command for command in COMMANDS if command not in FARM_COMMANDS]  # built without
 
 PASS, FAIL, USAGE, INFRA, TIMEOUT = range(5)
 
