@@ -24,6 +24,7 @@
 enum {
     KEY_HOST = 0x6101,
     KEY_LOCAL,
+    KEY_AGENT,
     KEY_INSTRUCTIONS,
     KEY_EVERY,
     KEY_MATRIX,
@@ -100,6 +101,8 @@ static bool take(void *context, int key, const char *value, struct err *err)
         return verify_hosts_add(&input->hosts, value, err);
     case KEY_LOCAL:
         return verify_hosts_add_local(&input->hosts, value, err);
+    case KEY_AGENT:
+        return verify_hosts_add_agents(&input->hosts, value, err);
     case KEY_INSTRUCTIONS:
         return take_count("--instructions", value, &input->instructions, err);
     case KEY_EVERY:
@@ -335,6 +338,8 @@ static const struct argp_option options[] = {
      "a host: the words that start a thaw there, an emulator first where it takes one; again for "
      "more",
      0},
+    {"agent", KEY_AGENT, "NAMES", 0,
+     "enrolled agents of the coordinator at $THAW_COORDINATOR: names joined by ','", 0},
     {"instructions", KEY_INSTRUCTIONS, "N", 0, "how far to run (default 1G)", 0},
     {"every", KEY_EVERY, "M", 0, "compare every M instructions (default: 20 times)", 0},
     {"jobs", KEY_JOBS, "FILE.yaml", 0,

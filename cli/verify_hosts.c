@@ -1,6 +1,7 @@
 #include "cli/verify_hosts.h"
 
 #include "storage/base/file.h"
+#include "storage/base/program.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -145,6 +146,32 @@ bool verify_hosts_add_local(struct verify_hosts *hosts, const char *names, struc
         ok = add_build(hosts, builds, name, &found, err);
         if (ok && !found)
             return err_set(err, ERR_USAGE, "there is no build of thaw in %s/%s", builds, name);
+    }
+    return ok;
+}
+
+bool verify_hosts_add_agents(struct verify_hosts *hosts, const char *names, struct err *err)
+{
+    struct program program;
+    char command[PROGRAM_TEXT_MAX + PEER_NAME_MAX], copy[FOLDER_MAX];
+    char *save = NULL;
+    size_t used = 0;
+    bool ok;
+
+    if (strlen(names) >= sizeof copy)
+        return err_set(err, ERR_USAGE, "--agent: too many names");
+    if (!program_beside(&program, "thaw-farm", err))
+        return false;
+    snprintf(copy, sizeof copy, "%s", names);
+    for (size_t i = 0; i < program.count; i++)
+        used += (size_t)snprintf(command + used, sizeof command - used, "%s ", program.words[i]);
+    ok = file_exists(program.words[program.count - 1]) ||
+         err_set(err, ERR_UNSUPPORTED, "--agent: there is no %s, the program of the farm",
+                 program.words[program.count - 1]);
+    for (char *name = strtok_r(copy, ",", &save); ok && name != NULL;
+         name = strtok_r(NULL, ",", &save)) {
+        snprintf(command + used, sizeof command - used, "verify-agent %s", name);
+        ok = add(hosts, span_of_text(name), command, err);
     }
     return ok;
 }

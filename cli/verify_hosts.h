@@ -15,5 +15,7 @@ bool verify_hosts_add(struct verify_hosts *hosts, const char *text, struct err *
  * A file `emulator` in such a folder has the words that go before it. `names`: "all", or names
  * joined by ',', of which each must be there. */
 bool verify_hosts_add_local(struct verify_hosts *hosts, const char *names, struct err *err);
+/* Agents of the coordinator that the environment names ($THAW_COORDINATOR): names joined by ','. */
+bool verify_hosts_add_agents(struct verify_hosts *hosts, const char *names, struct err *err);
 
 #endif

@@ -107,6 +107,9 @@ struct job_test {
     /* `verify:`: the state is compared every so many instructions, between the jobs that differ in
      * their host alone; 0: not. Its state id is that of the whole way (runner.h). */
     uint64_t verify_every;
+    /* Requests of `thaw verify` (agent/verify/message.h) that are answered instead of a test; in no
+     * job file. NULL: a test. */
+    const char *script;
 
     /* For the farm alone: */
     uint64_t artifacts_keep_s; /* 0: as the run's retention says */

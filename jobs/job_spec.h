@@ -11,6 +11,7 @@
  * | `payload`         | a tar (payload.h) for the job disk: test.payload[0], count 1       |
  * | `elf`             | the bare-metal program: test.elf                                   |
  * | `disk.NAME`       | new content of the disk NAME: test.disks[].file                    |
+ * | `script`          | requests of `thaw verify`: test.script                             |
  * | `BOARD.firmware`, `BOARD.kernel`, `BOARD.initrd`, `BOARD.elf` | of a boot              |
  * | `BOARD.disk.NAME` | first content of a disk, of a boot                                 |
  *

@@ -126,14 +126,17 @@ static bool check_disks(const struct job_test *test, struct err *err)
 static bool check_test(const struct job_spec *spec, struct err *err)
 {
     const struct job_test *test = &spec->test;
-    bool bare = test->elf != NULL;
+    bool bare = test->elf != NULL, script = test->script != NULL;
 
     if (!check_job_name("suite", spec->suite, err) || !check_job_name("job", spec->name, err))
         return false;
     if (spec->work == NULL || spec->work[0] == '\0')
         return err_set(err, ERR_INVALID, "the job has no work folder");
-    if (bare == (test->step_count > 0) && !test->skip)
-        return err_set(err, ERR_INVALID, "a test has either steps or a bare-metal program");
+    if (bare + script + (test->step_count > 0) != 1 && !test->skip)
+        return err_set(err, ERR_INVALID,
+                       "a test has either steps, or a bare-metal program, or a script");
+    if (script && test->payload_count + test->result_count + test->disk_count > 0)
+        return err_set(err, ERR_INVALID, "a script takes no payload, disks or results");
     if (bare && test->payload_count + test->result_count > 0)
         return err_set(err, ERR_INVALID, "a bare-metal program takes no payload");
     if (test->seed != 0 && !test->has_seed)

@@ -72,6 +72,7 @@ static const struct spec_field test_fields[] = {
     SPEC_FIELD(14, SPEC_U64, struct job_test, quantum, 1000000000),
     SPEC_FIELD(15, SPEC_U32, struct job_test, artifacts_when, JOB_ARTIFACTS_ON_SUCCESS),
     SPEC_FIELD(16, SPEC_U64, struct job_test, verify_every, UINT64_MAX),
+    SPEC_FIELD(17, SPEC_PATH, struct job_test, script, JOB_BLOB_NAME_MAX),
 };
 static const struct spec_table test_table = SPEC_TABLE(struct job_test, test_fields);
 

@@ -4,6 +4,7 @@
 #include "agent/build.h"
 #include "agent/farm/child.h"
 #include "agent/suite.h"
+#include "agent/verify/host.h"
 #include "jobs/payload.h"
 #include "storage/base/file.h"
 #include "storage/blob.h"
@@ -26,6 +27,7 @@ struct working {
     struct image_cache *cache;
     struct job_spec *spec;
     struct buf payload;
+    struct buf answers;
     struct worker_outcome out;
     struct suite_outcome test;
     struct boot_result boot;
@@ -221,6 +223,29 @@ static bool run_test(struct working *working, struct err *err)
     return fresh || out->verdict == VERDICT_INFRA || take_artifacts(working, working->session, err);
 }
 
+/* What `thaw verify` asks of a machine. Neither a state nor a count goes with it: hosts that go
+ * different ways are what it looks for, and no disagreement between agents over a test. */
+static bool run_script(struct working *working, struct err *err)
+{
+    struct worker_outcome *out = &working->out;
+    struct buf requests = BUF_INIT(VERIFY_SCRIPT_MAX);
+    bool ok;
+
+    if (working->session == NULL)
+        return err_set(err, ERR_INVALID, "the script has no checkpoint to start from");
+    ok = file_read(working->spec->test.script, &requests, err) &&
+         verify_host_script(working->session, buf_span(&requests), &working->answers, err);
+    buf_release(&requests);
+    if (!ok)
+        return err_wrap(err, "the script");
+    outcome_set(out, VERDICT_PASS, "");
+    out->checkpoint = working->order->checkpoint;
+    snprintf(out->artifacts[0].name, sizeof out->artifacts[0].name, WORKER_ANSWERS);
+    out->artifacts[0].bytes = buf_span(&working->answers);
+    out->artifact_count = 1;
+    return true;
+}
+
 static enum verdict verdict_of(enum err_kind kind)
 {
     return kind == ERR_TIMEOUT   ? VERDICT_TIMEOUT
@@ -313,7 +338,9 @@ static bool run(struct working *working, struct err *err)
         return false;
     working->begun_ns = now_ns();
     working->out.thaw_ns = working->begun_ns - working->order->ordered_ns;
-    return working->spec->kind == JOB_BOOT ? run_boot(working, err) : run_test(working, err);
+    if (working->spec->kind == JOB_BOOT)
+        return run_boot(working, err);
+    return working->spec->test.script != NULL ? run_script(working, err) : run_test(working, err);
 }
 
 static bool write_outcome(const struct working *working, int fd, struct err *err)
@@ -337,6 +364,7 @@ int worker_run(const struct worker_place *place, const struct worker_order *orde
     working->order = order;
     working->session = session;
     working->payload = (struct buf)BUF_INIT(BUILD_JOB_DISK);
+    working->answers = (struct buf)BUF_INIT(OUTCOME_ARTIFACT_BYTES);
     working->store = session != NULL ? session->store : NULL;
     outcome_init(&working->out);
     (void)setpriority(PRIO_PROCESS, 0, WORKER_NICE);
@@ -350,6 +378,7 @@ int worker_run(const struct worker_place *place, const struct worker_order *orde
     ok = write_outcome(working, fd, &err);
     job_spec_free(working->spec);
     buf_release(&working->payload);
+    buf_release(&working->answers);
     suite_outcome_release(&working->test);
     buf_release(&working->boot.console);
     image_cache_free(working->cache);

@@ -9,6 +9,7 @@
 #include "jobs/job_spec.h"
 
 #define WORKER_STATES  "verify.states"     /* the artifact of a test that verifies hosts */
+#define WORKER_ANSWERS "verify.answers"    /* the artifact of a script of `thaw verify` */
 #define WORKER_MEMORY  (UINT64_C(1) << 30) /* beside the machine, unless told otherwise */
 #define WORKER_NICE    10                  /* simulation must not starve what keeps leases alive */
 #define WORKER_WALL_MS UINT64_C(3600000)   /* of a job without a limit */

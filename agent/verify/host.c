@@ -21,6 +21,7 @@ struct verify_host {
     struct image_cache *cache;
     struct session session;
     bool in_session; /* session_init was called since session_release */
+    bool scripted;   /* the session is somebody else's, and thawed */
     struct history *history;
     struct input_list inputs;
     struct input_place place;
@@ -161,25 +162,37 @@ static bool fits(struct verify_host *host, const char *name, struct err *err)
     return ok || err_wrap(err, "checkpoint %s", name);
 }
 
+/* The machine, thawed; of a script it is already. */
+static bool begin(struct verify_host *host, struct err *err)
+{
+    if (host->scripted) {
+        if (host->history != NULL)
+            return err_set(err, ERR_USAGE, "a script thaws once");
+        return strcmp(host->text, hash_hex(&host->session.parent).text) == 0 ||
+               err_set(err, ERR_USAGE, "the script is of another checkpoint than its job");
+    }
+    drop_machine(host);
+    if (!need_store(host, err) || !fits(host, host->text, err))
+        return false;
+    session_init(&host->session, host->store, host->cache);
+    host->in_session = true;
+    return session_thaw(&host->session, host->text, err);
+}
+
 static bool thaw(struct verify_host *host, const struct verify_message *request,
                  struct verify_message *answer, struct err *err)
 {
     uint64_t start = clock_monotonic_ns(&clock_host);
     struct checkpoint_ids ids;
 
-    drop_machine(host);
     verify_text(request->text, host->text, sizeof host->text);
-    if (!need_store(host, err) || !fits(host, host->text, err))
-        return false;
-    session_init(&host->session, host->store, host->cache);
-    host->in_session = true;
     host->place = (struct input_place){0, 0};
     if (request->value_count == 2)
         host->place = (struct input_place){request->values[0], request->values[1]};
     if (host->place.index < host->inputs.count &&
         host->place.offset > host->inputs.items[host->place.index].bytes.size)
         return err_set(err, ERR_INVALID, "no such place in the inputs");
-    if (!session_thaw(&host->session, host->text, err) || !digest(host, answer, &ids, err) ||
+    if (!begin(host, err) || !digest(host, answer, &ids, err) ||
         !buf_append(&host->answer, ids.checkpoint_id.bytes, HASH_SIZE, err) ||
         !history_new(host->session.machine, host->cache, &host->place, &host->history, err))
         return false;
@@ -351,24 +364,41 @@ static handler *const handlers[VERIFY_VERB_COUNT] = {
     [VERIFY_NEXT] = next,          [VERIFY_FREEZE] = freeze,   [VERIFY_EXPORT] = export_file,
     [VERIFY_IMPORT] = import_file, [VERIFY_FSCK] = check_store};
 
-static bool serve(struct verify_host *host, struct span frame, int out, struct err *err)
+static bool is_allowed(const struct verify_host *host, enum verify_verb verb, struct err *err)
+{
+    if (!host->scripted || verb == VERIFY_INPUTS || verb == VERIFY_THAW || verb == VERIFY_RUN ||
+        verb == VERIFY_STATE || verb == VERIFY_CHANGED || verb == VERIFY_CHUNK ||
+        verb == VERIFY_NEXT)
+        return true;
+    return err_set(err, ERR_USAGE, "a script cannot ask to %s", verify_verb_name(verb));
+}
+
+/* Appends the answer's frame. */
+static bool answer_frame(struct verify_host *host, struct span frame, struct buf *out,
+                         struct err *err)
 {
     struct verify_message request = {.number = 0}, answer = {.number = 0};
-    struct buf bytes = BUF_INIT(VERIFY_FRAME_MAX + 64);
     struct err failure = ERR_INIT;
-    bool ok;
 
     if (!verify_message_read(frame, &request, err))
         return false;
     answer.number = request.number;
     answer.verb = request.verb;
-    if (!handlers[request.verb](host, &request, &answer, &failure))
+    if (!is_allowed(host, request.verb, &failure) ||
+        !handlers[request.verb](host, &request, &answer, &failure))
         answer = (struct verify_message){.number = request.number,
                                          .verb = request.verb,
                                          .kind = failure.kind,
                                          .text = span_of_text(failure.text)};
-    ok = verify_message_write(&answer, &bytes, err) &&
-         file_write_all(out, buf_span(&bytes), "the answer", err);
+    return verify_message_write(&answer, out, err);
+}
+
+static bool serve(struct verify_host *host, struct span frame, int out, struct err *err)
+{
+    struct buf bytes = BUF_INIT(VERIFY_FRAME_MAX + 64);
+    bool ok = answer_frame(host, frame, &bytes, err) &&
+              file_write_all(out, buf_span(&bytes), "the answer", err);
+
     buf_release(&bytes);
     return ok;
 }
@@ -420,6 +450,31 @@ bool verify_host_run(int in, int out, struct err *err)
     host->answer = (struct buf)BUF_INIT(MANIFEST_BYTES_MAX);
     ok = serve_all(host, in, out, err);
     drop_store(host);
+    input_list_release(&host->inputs);
+    buf_release(&host->answer);
+    mem_free(host);
+    return ok;
+}
+
+bool verify_host_script(struct session *session, struct span requests, struct buf *out,
+                        struct err *err)
+{
+    struct verify_host *host = mem_alloc(sizeof *host);
+    size_t size = 0;
+    bool ok = true;
+
+    host->session = *session;
+    host->scripted = true;
+    host->inputs = (struct input_list){NULL, 0, BUF_INIT(INPUT_BYTES_MAX)};
+    host->answer = (struct buf)BUF_INIT(MANIFEST_BYTES_MAX);
+    while (ok && requests.size != 0) {
+        ok = verify_frame_size(requests, &size, err);
+        if (ok && size == 0)
+            ok = err_set(err, ERR_INVALID, "the script ends in the middle of a request");
+        ok = ok && answer_frame(host, (struct span){requests.data, size}, out, err);
+        requests = ok ? (struct span){requests.data + size, requests.size - size} : requests;
+    }
+    history_free(host->history);
     input_list_release(&host->inputs);
     buf_release(&host->answer);
     mem_free(host);

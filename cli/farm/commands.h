@@ -23,6 +23,11 @@ int command_agents(int argc, char **argv);
 #define ROUTES_COMMAND "routes"
 int routes_command(void);
 
+/* For `thaw verify --agent`: an agent as a host that it drives (verify_relay.h), over standard
+ * input and output; the coordinator is the environment's. An exit status. */
+#define VERIFY_AGENT_COMMAND "verify-agent"
+int verify_agent_command(const char *agent);
+
 /* Reads a job file; its mistakes go to standard error, all of them. */
 bool submit_load(const char *path, struct job_file **out, struct err *err);
 /* POST runs, and the parts that come after the first; the new run's number. A run of which a part

@@ -18,6 +18,8 @@ static bool is_hidden(int argc, char **argv, int *status)
         *status = worker_command(argc - 1, argv + 1);
     else if (strcmp(argv[1], ROUTES_COMMAND) == 0)
         *status = routes_command();
+    else if (strcmp(argv[1], VERIFY_AGENT_COMMAND) == 0 && argc >= 3)
+        *status = verify_agent_command(argv[2]);
     else
         return false;
     return true;

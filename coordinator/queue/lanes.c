@@ -136,6 +136,8 @@ static bool agent_has(const struct agent *agent, const char *tag, size_t size)
         (agent->word_bits == 32 && tag_equal(tag, size, "32-bit")) ||
         (agent->word_bits == 64 && tag_equal(tag, size, "64-bit")))
         return true;
+    if (size > 6 && memcmp(tag, "agent:", 6) == 0)
+        return tag_equal(tag + 6, size - 6, agent->name);
     for (const char *at = agent->tags; *at;) {
         size_t length = strcspn(at, "\n");
         if (length == size && memcmp(at, tag, size) == 0)

@@ -361,7 +361,7 @@ static void rules_of_a_test_are_checked(void **state)
     spec.test.step_count = 1;
     assert_cannot_be_written(&spec, "step 1 has no text");
     spec.test.step_count = 0;
-    assert_cannot_be_written(&spec, "either steps or a bare-metal program");
+    assert_cannot_be_written(&spec, "either steps, or a bare-metal program, or a script");
     spec = jobs_spec_test();
     spec.test.monitors = &monitor;
     spec.test.monitor_count = 1;

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""test_verify_agents.py: `thaw verify --agent`: enrolled agents as hosts, driven by a farm's jobs;
+what they do differently is pinned to the same instruction as between programs of this host."""
+import json
+import os
+import pathlib
+import unittest
+
+import rig
+from harness import USAGE
+
+BUILT = pathlib.Path(rig.THAW).resolve().parent
+GUESTS = pathlib.Path(os.environ.get("THAW_GUESTS", BUILT / "guests"))
+MACHINES = rig.HERE.parent / "machines"
+PIECES = ("instruction", "agreed", "disassembly", "hart", "pc", "bits", "attribute", "page")
+
+
+class Agents(unittest.TestCase):
+    def setUp(self):
+        self.farm = rig.Farm()
+        self.addCleanup(self.farm.close)
+        self.farm.environment["THAW_GUESTS"] = str(GUESTS)
+        self.farm.start(agents=0)
+        self.farm.add_agent("good", options=["--unconfined"]).start()
+        self.farm.add_agent("fine", options=["--unconfined"]).start()
+        self.farm.thaw("boot", MACHINES / "stress3.yaml", "-n", "stress")
+
+    def verify(self, *arguments, status=0):
+        return json.loads(self.farm.thaw("verify", "--json", "stress", *arguments,
+                                         statuses=(status,)))
+
+    def add_planted(self, fault="farm"):
+        program = BUILT / "planted" / f"planted_{fault}"
+        if not program.exists():
+            self.skipTest("no faults are planted under sanitizers")
+        wrapper = self.farm.folder / "wrapper"
+        wrapper.write_text(f'#!/bin/sh\nshift\nexec {program} "$@"\n')
+        wrapper.chmod(0o755)
+        self.farm.add_agent("bad", options=["--unconfined", "--sim-wrapper", wrapper]).start()
+
+    def test_agents_agree_with_each_other_and_with_a_program_here(self):
+        report = self.verify("--agent", "good,fine", "--host", f"here={rig.THAW}",
+                             "--instructions", "20M")
+        self.assertTrue(report["passed"], report)
+        self.assertEqual([host["name"] for host in report["hosts"]], ["good", "fine", "here"])
+        self.assertIn("agent on ", report["hosts"][0]["description"])
+        alone = self.verify("--host", f"here={rig.THAW}", "--instructions", "20M")
+        self.assertEqual(report["state_id"], alone["state_id"])
+        # What was typed reaches all alike: another way, the same for all.
+        typed = self.verify("--agent", "good", "--host", f"here={rig.THAW}",
+                            "--instructions", "20M", "--", "help")
+        self.assertTrue(typed["passed"], typed)
+
+    def test_an_agents_fault_is_pinned_as_a_programs_is(self):
+        self.add_planted()
+        planted = BUILT / "planted" / "planted_truncation"
+        here = self.verify("--host", f"good={rig.THAW}", "--host", f"bad={planted}",
+                           "--instructions", "40M", status=1)["divergence"]
+        there = self.verify("--agent", "good,bad", "--instructions", "40M", status=1)
+        verdicts = {cell["thawer"]: cell["verdict"] for cell in there["matrix"]}
+        self.assertEqual(verdicts, {"good": "pass", "bad": "divergence"})
+        there = there["divergence"]
+        self.assertTrue(there["pinned"], there["text"])
+        self.assertEqual({key: there[key] for key in PIECES}, {key: here[key] for key in PIECES})
+        self.assertRegex(there["disassembly"], r"^fcvt\.l\.d ")
+        self.assertEqual(there["registers"], here["registers"])
+
+    def test_agents_that_are_not_there_are_told(self):
+        report = self.verify("--agent", "good,nobody", "--instructions", "2M", status=3)
+        cells = {cell["thawer"]: cell for cell in report["matrix"]}
+        self.assertEqual(cells["good"]["verdict"], "pass")
+        self.assertEqual(cells["nobody"]["verdict"], "infra")
+        self.assertIn("no agent is called nobody", json.dumps(report))
+        self.farm.agents[1].stop()
+        report = self.verify("--agent", "good,fine", "--instructions", "2M", status=3)
+        self.assertIn("agent fine is ", json.dumps(report))
+        report = self.verify("--agent", "good", "--ring", "--instructions", "2M", status=3)
+        self.assertIn("without --matrix, --ring", json.dumps(report))
+        self.farm.thaw("verify", "stress", "--agent", "../x", statuses=(USAGE,))
+
+
+if __name__ == "__main__":
+    rig.main()
