@@ -2,6 +2,7 @@
 
 #include "jobs/table.h"
 #include "storage/base/file.h"
+#include "storage/base/hash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,4 +177,19 @@ bool client_run_number(struct remote *remote, const char *text, uint64_t *out, s
     if (digits[0] >= '0' && digits[0] <= '9' && *end == 0)
         return true;
     return err_set(err, ERR_USAGE, "\"%s\" is no number of a run, nor \"latest\"", text);
+}
+
+bool client_blob(struct remote *remote, const char *id, struct buf *out, struct err *err)
+{
+    struct hash hash, found;
+    char path[128];
+
+    if (!hash_parse(id, &hash, err))
+        return err_wrap(err, "what the coordinator says");
+    snprintf(path, sizeof path, "store/blobs/%.64s", id);
+    if (!remote_call(remote, "GET", path, (struct span){0}, out, err))
+        return false;
+    found = hash_of(buf_span(out));
+    return hash_equal(&found, &hash) ||
+           err_set(err, ERR_CORRUPT, "the coordinator sent other bytes than blob %.16s…", id);
 }

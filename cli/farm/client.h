@@ -60,6 +60,10 @@ bool client_print(struct table *table, struct err *err);
 bool client_ask(struct remote *remote, const char *method, const char *path, struct span body,
                 json_t **out, struct err *err);
 
+/* Appends a blob of the coordinator's store, by the hash that it told; ERR_CORRUPT if it sent other
+ * bytes. */
+bool client_blob(struct remote *remote, const char *id, struct buf *out, struct err *err);
+
 /* A number of a run as people write it ("17", "#17"), or "latest". ERR_USAGE. */
 bool client_run_number(struct remote *remote, const char *text, uint64_t *out, struct err *err);
 

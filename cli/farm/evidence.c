@@ -4,7 +4,6 @@
 #include "jobs/console_filter.h"
 #include "jobs/suggest.h"
 #include "storage/base/file.h"
-#include "storage/base/hash.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,21 +16,6 @@
 #define NAME_MAX_SAFE 120 /* bytes of a file's name */
 
 /* ---- fetching ---- */
-
-static bool fetch(struct remote *remote, const char *id, struct buf *out, struct err *err)
-{
-    struct hash hash, found;
-    char path[128];
-
-    if (!hash_parse(id, &hash, err))
-        return err_wrap(err, "what the coordinator says");
-    snprintf(path, sizeof path, "store/blobs/%.64s", id);
-    if (!remote_call(remote, "GET", path, (struct span){0}, out, err))
-        return false;
-    found = hash_of(buf_span(out));
-    return hash_equal(&found, &hash) ||
-           err_set(err, ERR_CORRUPT, "the coordinator sent other bytes than blob %.16s…", id);
-}
 
 /* ---- one log ---- */
 
@@ -79,7 +63,7 @@ bool evidence_print_log(const struct run_results *results, struct remote *remote
 
     if (ok && found->console_id == NULL)
         ok = err_set(err, ERR_NOT_FOUND, "\"%s\" left no console log", test);
-    ok = ok && fetch(remote, found->console_id, &log, err);
+    ok = ok && client_blob(remote, found->console_id, &log, err);
     if (ok) {
         bool written = isatty(STDOUT_FILENO) == 1
                            ? write_plain(buf_span(&log))
@@ -143,7 +127,7 @@ static bool save_blob(struct remote *remote, const char *id, const char *folder,
 {
     struct buf bytes = BUF_INIT(BLOB_MAX);
     char safe[NAME_MAX_SAFE + 32], *path = NULL;
-    bool ok = fetch(remote, id, &bytes, err);
+    bool ok = client_blob(remote, id, &bytes, err);
 
     if (!ok && err->kind == ERR_NOT_FOUND) {
         fprintf(stderr, "not in the store: %s, for %s\n", name, folder);

@@ -231,21 +231,6 @@ static bool wait_done(const struct relay *relay, struct err *err)
     return true;
 }
 
-static bool fetch_blob(const struct relay *relay, const char *id, struct buf *out, struct err *err)
-{
-    struct hash hash, found;
-    char path[128];
-
-    if (!hash_parse(id, &hash, err))
-        return err_wrap(err, "what the coordinator says");
-    snprintf(path, sizeof path, "store/blobs/%.64s", id);
-    if (!remote_call(relay->remote, "GET", path, (struct span){0}, out, err))
-        return false;
-    found = hash_of(buf_span(out));
-    return hash_equal(&found, &hash) ||
-           err_set(err, ERR_CORRUPT, "the coordinator sent other bytes than blob %.16s…", id);
-}
-
 /* The answers that the job left, or why there are none. */
 static bool fetch_answers(const struct relay *relay, struct buf *out, struct err *err)
 {
@@ -262,7 +247,8 @@ static bool fetch_answers(const struct relay *relay, struct buf *out, struct err
     if (strcmp(client_text(job, "verdict"), "pass") != 0 || json_array_size(artifacts) == 0)
         ok = err_set(err, ERR_IO, "agent %s: %s", relay->agent, client_text(job, "reason"));
     else
-        ok = fetch_blob(relay, client_text(json_array_get(artifacts, 0), "hash"), out, err);
+        ok =
+            client_blob(relay->remote, client_text(json_array_get(artifacts, 0), "hash"), out, err);
     json_decref(answer);
     return ok;
 }

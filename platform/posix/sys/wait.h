@@ -1,5 +1,4 @@
-/* sys/wait.h — of what posix_spawnp started. A status as on Linux; nothing dies of signals but what
- * kill ended (SIGKILL). */
+/* sys/wait.h — how a child ended, in Linux's numbers, on hosts that have no such header. */
 #ifndef THAW_PLATFORM_WAIT_H
 #define THAW_PLATFORM_WAIT_H
 
