@@ -5,6 +5,7 @@ order; each is a real process, under its emulator where it must be, that enrols 
 THAW_VERIFY_HOSTS names the builds beside this one (i386,s390x,armhf); those without a farm are
 passed over. jobs/examples/verify.yaml is run as it is where all the hosts that it asks for are
 built and deploy/guest has fetched a kernel."""
+import json
 import os
 import pathlib
 import unittest
@@ -205,6 +206,25 @@ class Unlike(unittest.TestCase):
             kind = KINDS[host][0]
             self.assertIn(f"on agent {host}, but pass with state", found[kind]["reason"])
             self.assertRegex(told, rf"divergence +stress \[host={kind}\]")
+
+    def test_thaw_verify_takes_them_for_hosts(self):
+        self.add_native()
+        for host in self.hosts:
+            self.add(host)
+        names = [NATIVE, *self.hosts]
+        rig.until("all have joined", lambda: {
+            agent["name"] for agent in self.farm.get("agents")["agents"]
+            if agent["state"] == "online"} >= set(names))
+        self.farm.environment["THAW_GUESTS"] = str(GUESTS)
+        self.farm.thaw("boot", rig.HERE.parent / "machines" / "stress3.yaml", "-n", "stress")
+        report = json.loads(self.farm.thaw("verify", "--json", "stress", "--agent",
+                                           ",".join(names), "--instructions", "10M"))
+        self.assertTrue(report["passed"], report)
+        self.assertEqual([host["name"] for host in report["hosts"]], names)
+        told = {host["name"]: host["description"] for host in report["hosts"]}
+        for name in self.hosts:
+            _, bits, big = KINDS[name]
+            self.assertIn(f"{bits} bits, {'big' if big else 'little'} endian", told[name])
 
     @unittest.skipUnless("THAW_GUEST_KERNEL" in os.environ, "no guest: run deploy/guest")
     def test_the_example_runs_whole(self):
