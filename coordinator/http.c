@@ -135,6 +135,21 @@ static void *function_pointer(void (*function)(void))
     return pointer;
 }
 
+/* Not MHD_quiesce_daemon: in 0.9.75 it and the daemon's threads both take the listening socket out
+ * of their epoll sets, and whoever comes second ends the process. */
+static enum MHD_Result may_connect(void *cls, const struct sockaddr *address, socklen_t size)
+{
+    struct http *http = cls;
+    bool is_closing;
+
+    (void)address;
+    (void)size;
+    pthread_mutex_lock(&http->lock);
+    is_closing = http->is_closing;
+    pthread_mutex_unlock(&http->lock);
+    return is_closing ? MHD_NO : MHD_YES;
+}
+
 static bool daemon_start(struct http *http, const struct pem *pem, int fd, struct err *err)
 {
     struct daemon_options more = {.count = 0};
@@ -156,11 +171,11 @@ static bool daemon_start(struct http *http, const struct pem *pem, int fd, struc
         option_add(&more, MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES);
     }
     option_add(&more, MHD_OPTION_END, 0, NULL);
-    http->daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, answer, http, MHD_OPTION_EXTERNAL_LOGGER, log_daemon,
-                         NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, completed,
-                         http, MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, http,
-                         MHD_OPTION_ARRAY, more.items, MHD_OPTION_END);
+    http->daemon = MHD_start_daemon(
+        flags, 0, may_connect, http, answer, http, MHD_OPTION_EXTERNAL_LOGGER, log_daemon, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, completed, http,
+        MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, http, MHD_OPTION_ARRAY, more.items,
+        MHD_OPTION_END);
     if (http->daemon == NULL)
         return err_set(err, tls ? ERR_USAGE : ERR_IO,
                        tls ? "cannot serve HTTPS: certificate and key are no pair, or not PEM"
@@ -192,8 +207,6 @@ bool http_open(const struct http_options *options, struct http **out, struct err
 
 void http_stop_accepting(struct http *http)
 {
-    int fd;
-
     pthread_mutex_lock(&http->lock);
     if (http->is_closing) {
         pthread_mutex_unlock(&http->lock);
@@ -201,9 +214,6 @@ void http_stop_accepting(struct http *http)
     }
     http->is_closing = true;
     pthread_mutex_unlock(&http->lock);
-    fd = MHD_quiesce_daemon(http->daemon);
-    if (fd >= 0)
-        close(fd);
     if (http->socket_path != NULL)
         (void)unlink(http->socket_path);
 }

@@ -97,8 +97,8 @@ bool http_open(const struct http_options *options, struct http **out, struct err
 /* Takes no new requests, answers those that are suspended by 503, waits for the others, ends
  * streams, and is gone. Whoever holds suspended exchanges must have resumed them before. */
 void http_close(struct http *http); /* NULL does nothing */
-/* First half of closing: no connection is accepted, http_suspend and new streams fail from now on.
- */
+/* First half of closing: new connections are closed at once, http_suspend and new streams fail from
+ * now on. */
 void http_stop_accepting(struct http *http);
 uint16_t http_port(const struct http *http); /* 0 for a Unix socket */
 /* Shuts down connections that are too slow. Call it about once a second, from any one thread. */

@@ -86,11 +86,13 @@ static void a_reader_that_is_too_slow_fills_its_stream_and_no_more(void **state)
     (void)state;
     http_client_send(fd, "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
     stream = http_rig_await_stream();
-    while (http_stream_write(stream, (struct span){piece, sizeof piece}))
-        written += sizeof piece;
+    do /* what the kernel's buffers take between two writes makes room for more */
+        while (http_stream_write(stream, (struct span){piece, sizeof piece}))
+            written += sizeof piece;
+    while (http_stream_room(stream) >= sizeof piece);
     assert_false(http_stream_is_gone(stream));
     assert_true(written >= 1 << 20);
-    assert_true(http_stream_room(stream) < 1 << 20);
+    assert_true(written <= 64 << 20);
     http_stream_end(stream, true);
     close(fd);
 }
@@ -145,6 +147,23 @@ static void closing_ends_streams(void **state)
     http_reply_release(&reply);
     close(fd);
     http_rig_open((struct http_options){.address = "127.0.0.1"});
+}
+
+/* Its threads are at every point of their loops when they are told to stop. */
+static void a_server_may_stop_at_any_time(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        int fd = http_client_connect(http_rig.port);
+
+        if (i % 2 == 0) {
+            http_stop_accepting(http_rig.http);
+            assert_true(http_client_is_refused(http_rig.port));
+        }
+        http_close(http_rig.http);
+        close(fd);
+        http_rig_open((struct http_options){.address = "127.0.0.1"});
+    }
 }
 
 static void an_address_in_use_is_a_conflict(void **state)
@@ -209,6 +228,7 @@ int main(void)
         CASE(a_reader_that_has_gone_is_noticed),
         CASE(a_stream_that_is_cut_has_no_proper_end),
         CASE(closing_ends_streams),
+        CASE(a_server_may_stop_at_any_time),
         CASE(an_address_in_use_is_a_conflict),
         CASE(a_unix_socket_is_for_its_owner_only),
     };

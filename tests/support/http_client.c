@@ -2,6 +2,7 @@
 
 #include "storage/base/check.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 static struct err ignored;
 
-int http_client_connect(uint16_t port)
+static bool connect_to(uint16_t port, int *out)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct timeval wait = {.tv_sec = 60};
@@ -25,8 +26,31 @@ int http_client_connect(uint16_t port)
     /* Nothing here waits for ever: a server that hangs fails its test. */
     CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0);
     CHECK(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0);
-    CHECK(connect(fd, (const struct sockaddr *)&address, sizeof address) == 0);
+    *out = fd;
+    return connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+}
+
+int http_client_connect(uint16_t port)
+{
+    int fd;
+
+    CHECK(connect_to(port, &fd));
     return fd;
+}
+
+bool http_client_is_refused(uint16_t port)
+{
+    int fd;
+    char byte;
+    bool is_refused = !connect_to(port, &fd);
+
+    if (!is_refused) {
+        ssize_t size = recv(fd, &byte, 1, 0);
+
+        is_refused = size == 0 || (size < 0 && errno == ECONNRESET);
+    }
+    close(fd);
+    return is_refused;
 }
 
 void http_client_send_bytes(int fd, struct span bytes)

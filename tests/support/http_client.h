@@ -12,6 +12,7 @@ struct http_reply {
 };
 
 int http_client_connect(uint16_t port); /* 127.0.0.1 */
+bool http_client_is_refused(uint16_t port); /* or closed before a word is said */
 void http_client_send(int fd, const char *text);
 /* Sends as far as the other side takes it. */
 void http_client_send_bytes(int fd, struct span bytes);
