@@ -297,8 +297,10 @@ static bool remove_incoming(struct gc *gc, bool dry_run, struct err *err)
         struct file_lock lock = FILE_LOCK_INIT;
         struct err held = ERR_INIT;
         if (file_lock(&lock, path, true, false, &held)) {
-            gc->report.leftovers_removed++;
-            ok = dry_run || file_remove(path, err);
+            if (file_is_at(lock.fd, path)) {
+                gc->report.leftovers_removed++;
+                ok = dry_run || file_remove(path, err);
+            }
             file_unlock(&lock);
         }
         mem_free(path);

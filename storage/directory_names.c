@@ -114,13 +114,10 @@ static void release_pin(struct store_pin *pin)
     mem_free(ours);
 }
 
-/* The file that was locked may have been removed between opening and locking it. */
 static bool is_still_there(struct directory *directory, const struct hash *id, int fd)
 {
     char *path = directory_manifest_path(directory, id);
-    struct stat ours, now;
-    bool same = fstat(fd, &ours) == 0 && stat(path, &now) == 0 && ours.st_ino == now.st_ino &&
-                ours.st_dev == now.st_dev;
+    bool same = file_is_at(fd, path);
 
     mem_free(path);
     return same;

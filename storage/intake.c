@@ -35,7 +35,8 @@ static void release(struct intake *intake)
     mem_free(intake);
 }
 
-/* Opens and locks the file. gc may remove one between the two: then it is made once more. */
+/* Opens and locks the file. Between the two gc may remove it, or another writer may have put it in
+ * its place, where nobody may write to it any more: then it is made once more. */
 static bool open_locked(struct intake *intake, struct err *err)
 {
     struct stat status;
@@ -51,7 +52,7 @@ static bool open_locked(struct intake *intake, struct err *err)
                        : err_set_errno(err, errno, "cannot lock %s", intake->path);
         if (fstat(intake->fd, &status) != 0)
             return err_set_errno(err, errno, "cannot look at %s", intake->path);
-        if (status.st_nlink != 0) {
+        if (file_is_at(intake->fd, intake->path)) {
             intake->size = (uint64_t)status.st_size;
             return true;
         }

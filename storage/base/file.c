@@ -332,3 +332,11 @@ void file_unlock(struct file_lock *lock)
         close(lock->fd);
     lock->fd = -1;
 }
+
+bool file_is_at(int fd, const char *path)
+{
+    struct stat ours, now;
+
+    return fstat(fd, &ours) == 0 && stat(path, &now) == 0 && ours.st_ino == now.st_ino &&
+           ours.st_dev == now.st_dev;
+}

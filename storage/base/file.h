@@ -36,9 +36,15 @@ char *path_join(const char *folder, const char *name);
 struct file_lock {
     int fd; /* -1: not held */
 };
-#define FILE_LOCK_INIT {-1}
+#define FILE_LOCK_INIT                                                                             \
+    {                                                                                              \
+        -1                                                                                         \
+    }
 bool file_lock(struct file_lock *lock, const char *path, bool exclusive, bool wait,
                struct err *err);
 void file_unlock(struct file_lock *lock);
+/* Whether `path` names the file that is open as `fd`: between opening and locking it, it may have
+ * been removed, or moved elsewhere, by whoever had the lock. */
+bool file_is_at(int fd, const char *path);
 
 #endif

@@ -6,6 +6,7 @@
 #include "tests/support/store_folder.h"
 #include "tests/support/store_machine.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -232,6 +233,73 @@ static void a_part_has_one_writer(void **state)
     intake_abort(intake);
 }
 
+/* Two that put the same blobs at the same time, each with the store open for itself. */
+struct writer {
+    const char *folder;
+    pthread_barrier_t *barrier;
+    struct err err; /* of the first that failed */
+};
+
+#define RACES 500
+
+static bool put(struct store *store, const struct hash *id, struct span bytes, struct err *err)
+{
+    struct intake *intake;
+    bool ok;
+
+    while (!(ok = intake_open(store, EXCHANGE_BLOB, hash_hex(id).text, &intake, err))) {
+        if (err->kind != ERR_CONFLICT)
+            return false;
+        *err = (struct err)ERR_INIT;
+    }
+    ok = intake_restart(intake, err) && intake_add(intake, bytes, err);
+    if (ok)
+        return intake_commit(intake, err);
+    intake_abort(intake);
+    return false;
+}
+
+static void *put_all(void *context)
+{
+    struct writer *writer = context;
+    struct store *store = test_store_open(writer->folder);
+
+    for (uint32_t i = 0; i < RACES; i++) {
+        struct hash id = hash_of((struct span){(const uint8_t *)&i, sizeof i});
+        (void)pthread_barrier_wait(writer->barrier);
+        if (writer->err.kind == ERR_NONE)
+            (void)put(store, &id, (struct span){(const uint8_t *)&i, sizeof i}, &writer->err);
+    }
+    store_close(store);
+    return NULL;
+}
+
+static void two_may_put_the_same_at_the_same_time(void **state)
+{
+    struct rig *rig = *state;
+    pthread_barrier_t barrier;
+    struct writer writers[2];
+    pthread_t threads[2];
+
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
+    for (int i = 0; i < 2; i++) {
+        writers[i] = (struct writer){rig->to_folder, &barrier, ERR_INIT};
+        assert_int_equal(pthread_create(&threads[i], NULL, put_all, &writers[i]), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_string_equal(writers[i].err.text, "");
+    }
+    pthread_barrier_destroy(&barrier);
+    for (uint32_t i = 0; i < RACES; i++) {
+        struct hash id = hash_of((struct span){(const uint8_t *)&i, sizeof i});
+        struct buf out = BUF_INIT(64);
+        struct err err = ERR_INIT;
+        assert_true(store_blob_get(rig->to, &id, &out, &err));
+        buf_release(&out);
+    }
+}
+
 static void names_that_are_no_hashes_touch_no_file(void **state)
 {
     static const char *const names[] = {
@@ -292,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_truncated_pack_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_blob_must_have_the_hash_it_is_named_by, setup, teardown),
         cmocka_unit_test_setup_teardown(a_part_has_one_writer, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_may_put_the_same_at_the_same_time, setup, teardown),
         cmocka_unit_test_setup_teardown(names_that_are_no_hashes_touch_no_file, setup, teardown),
         cmocka_unit_test_setup_teardown(gc_takes_what_is_not_coming_in_any_more, setup, teardown),
     };
