@@ -77,7 +77,7 @@ EXCEPTIONS = {
     ("parameters", "platform/wasi/memory.c:mmap"): "the signature is POSIX's",
     ("parameters", "platform/wasi/process.c:posix_spawnp"): "the signature is POSIX's",
     ("typedef", "platform/win32/include/dirent.h"): "the name is POSIX's",
-    ("typedef", "platform/win32/include/spawn.h"): "the name is POSIX's",
+    ("typedef", "platform/posix/spawn.h"): "the name is POSIX's",
     ("typedef", "platform/win32/include/sys/select.h"): "the name is POSIX's",
     ("parameters", "platform/win32/memory.c:mmap"): "the signature is POSIX's",
     ("parameters", "platform/win32/process.c:posix_spawnp"): "the signature is POSIX's",

@@ -94,51 +94,6 @@ int dup(int fd)
     return lacking();
 }
 
-int posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions)
-{
-    *actions = 0;
-    return 0;
-}
-
-int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions)
-{
-    *actions = 0;
-    return 0;
-}
-
-int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to)
-{
-    (void)actions;
-    (void)from;
-    (void)to;
-    return 0;
-}
-
-int posix_spawnattr_init(posix_spawnattr_t *attributes)
-{
-    *attributes = 0;
-    return 0;
-}
-
-int posix_spawnattr_destroy(posix_spawnattr_t *attributes)
-{
-    *attributes = 0;
-    return 0;
-}
-
-int posix_spawnattr_setflags(posix_spawnattr_t *attributes, short flags)
-{
-    *attributes = flags;
-    return 0;
-}
-
-int posix_spawnattr_setsigdefault(posix_spawnattr_t *attributes, const sigset_t *set)
-{
-    (void)attributes;
-    (void)set;
-    return 0;
-}
-
 int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                  const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {

@@ -27,52 +27,6 @@ static struct {
     } items[CHILDREN_MAX];
 } children = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-int posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions)
-{
-    for (int i = 0; i < 3; i++)
-        actions->fds[i] = -1;
-    return 0;
-}
-
-int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions)
-{
-    (void)actions;
-    return 0;
-}
-
-int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to)
-{
-    if (to < 0 || to > 2 || handle_of(from) == NULL)
-        return EBADF;
-    actions->fds[to] = from;
-    return 0;
-}
-
-int posix_spawnattr_init(posix_spawnattr_t *attributes)
-{
-    *attributes = 0;
-    return 0;
-}
-
-int posix_spawnattr_destroy(posix_spawnattr_t *attributes)
-{
-    *attributes = 0;
-    return 0;
-}
-
-int posix_spawnattr_setflags(posix_spawnattr_t *attributes, short flags)
-{
-    *attributes = flags;
-    return 0;
-}
-
-int posix_spawnattr_setsigdefault(posix_spawnattr_t *attributes, const sigset_t *set)
-{
-    (void)attributes;
-    (void)set;
-    return 0;
-}
-
 /* One word of a command line, as CommandLineToArgvW takes it apart: in quotes, with the backslashes
  * before a quote doubled. */
 static size_t quote(wchar_t *out, const wchar_t *word)
@@ -166,10 +120,13 @@ int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t 
 
     (void)attributes;
     (void)environment;
+    for (int i = 0; i < 3; i++) {
+        theirs[i] = handle_of(actions->fds[i] >= 0 ? actions->fds[i] : i);
+        if (actions->fds[i] >= 0 && theirs[i] == NULL)
+            return EBADF;
+    }
     if (!find_program(file, program) || (line = command_line(argv)) == NULL)
         return errno;
-    for (int i = 0; i < 3; i++)
-        theirs[i] = handle_of(actions->fds[i] >= 0 ? actions->fds[i] : i);
     start.hStdInput = theirs[0];
     start.hStdOutput = theirs[1];
     start.hStdError = theirs[2];

@@ -1,5 +1,6 @@
 /* sys/file.h — locks of whole files. They bind those who ask for them, as flock does: reading and
- * writing goes on. A lock of one kind becomes one of the other by being given back in between. */
+ * writing goes on. A lock of one kind may become one of the other by being given back in between.
+ * With one process alone on the host every lock is free. */
 #ifndef THAW_PLATFORM_FILE_H
 #define THAW_PLATFORM_FILE_H
 

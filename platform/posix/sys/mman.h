@@ -1,4 +1,4 @@
-/* sys/mman.h — views of files, and memory of the system's. */
+/* sys/mman.h — views of files, or copies of them, and memory. */
 #ifndef THAW_PLATFORM_MMAN_H
 #define THAW_PLATFORM_MMAN_H
 
