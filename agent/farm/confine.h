@@ -1,13 +1,13 @@
 /* confine.h — the walls around a worker, which runs what a stranger wrote on a simulator that may
  * have bugs.
  *
- * | wall      | what stands                                                                       |
- * |-----------|-----------------------------------------------------------------------------------|
- * | network   | seccomp: no socket calls; Landlock (ABI 4): no TCP, (6) no abstract sockets | |
- * files     | seccomp: nothing is opened for writing; Landlock: only the paths given can be read |
- * | processes | seccomp: no fork, exec, ptrace, no signal to others; RLIMIT_NPROC, no_new_privs |
- * | memory    | RLIMIT_AS: what it has when it enters, and a share on top | | time      |
- * RLIMIT_CPU; the parent's clock (brood.h) for one that sleeps                          |
+ * | wall      | what stands                                                                  |
+ * |-----------|------------------------------------------------------------------------------|
+ * | network   | seccomp: no socket calls; Landlock: no TCP (ABI 4), no abstract sockets (6)  |
+ * | files     | seccomp: nothing is opened for writing; Landlock: given paths are readable   |
+ * | processes | seccomp: no fork, exec, ptrace, signal to others; RLIMIT_NPROC, no_new_privs |
+ * | memory    | RLIMIT_AS: what it has when it enters, and a share on top                    |
+ * | time      | RLIMIT_CPU; the parent's clock (brood.h) for one that sleeps                 |
  *
  * seccomp(2) is an allow-list: what is not on it is not done, and ends the worker by a status that
  * names the wall. A boot writes checkpoints with several threads: its list has what that takes, and
