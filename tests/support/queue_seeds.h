@@ -1,7 +1,6 @@
 /* queue_seeds.h — thousands of worlds (queue_world.h), each from its seed.
  *
- *   THAW_SEEDS=N      how many, from seed 1 (10,000; 1,000 under ASan; a million under
- *                     THAW_TEST_ALL=1)
+ *   THAW_SEEDS=N      how many, from seed 1 (10,000; 1,000 under ASan)
  *   THAW_SEED=N       that one alone, telling what happens on stderr */
 #ifndef THAW_TESTS_QUEUE_SEEDS_H
 #define THAW_TESTS_QUEUE_SEEDS_H
