@@ -13,6 +13,7 @@
 
 #define START_MS     30000
 #define STOP_MS      20000
+#define ORPHAN_MS    1000 /* to an agent that has nobody to say goodbye to */
 #define RESTARTS_MAX 3 /* of one agent */
 #define PATH_ROOM    256
 
@@ -193,6 +194,8 @@ static bool start_all(struct local_farm *farm, struct err *err)
 
     while (ok && farm->agent_count < farm->options.agents)
         ok = start_agent(farm, farm->agent_count++, err);
+    if (!ok && farm->agent_count != 0 && !child_is_alive(&farm->coordinator))
+        return has_ended(farm, "the coordinator", "coordinator.log", err); /* that is why */
     return ok;
 }
 
@@ -215,10 +218,15 @@ bool local_farm_start(const struct local_farm_options *options, struct store *st
 
 void local_farm_stop(struct local_farm *farm)
 {
+    uint64_t guard_ms = child_is_alive(&farm->coordinator) ? STOP_MS : ORPHAN_MS;
+    uint64_t until_ms = clock_monotonic_ns(&clock_host) / NS_PER_MS + guard_ms;
+
     for (size_t i = 0; i < farm->agent_count; i++)
         child_ask_to_stop(&farm->agents[i].child);
-    for (size_t i = 0; i < farm->agent_count; i++)
-        child_stop(&farm->agents[i].child, STOP_MS);
+    for (size_t i = 0; i < farm->agent_count; i++) {
+        uint64_t now_ms = clock_monotonic_ns(&clock_host) / NS_PER_MS;
+        child_stop(&farm->agents[i].child, now_ms < until_ms ? (unsigned)(until_ms - now_ms) : 0);
+    }
     child_stop(&farm->coordinator, STOP_MS);
     remote_close(farm->remote);
     remove_sockets(farm);

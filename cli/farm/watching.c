@@ -41,8 +41,13 @@ static bool follow(struct remote *remote, uint64_t run, const struct watch_hook 
                  event, event == 0 ? 0 : WAIT_MS);
         *err = (struct err)ERR_INIT;
         if (!client_ask(remote, "GET", path, (struct span){0}, &answer, err)) {
+            struct err why = ERR_INIT;
             if (err->kind != ERR_IO && err->kind != ERR_TIMEOUT)
                 return false;
+            if (hook != NULL && !hook->between(hook->context, &why)) {
+                *err = why;
+                return false;
+            }
             failures++;
             continue;
         }

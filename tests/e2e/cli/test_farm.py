@@ -186,11 +186,16 @@ class Trouble(Rig):
         self.assertIn("cancelled", self.verdicts(run).values())
 
     def test_a_killed_coordinator_is_an_error_in_words(self):
-        process = self.start(count=200)
-        os.kill(self.part(process, "coordinator"), signal.SIGKILL)
-        _, said = process.communicate(timeout=GUARD)
-        self.assertEqual(process.returncode, INFRA)
-        self.assertIn(b"coordinator", said)
+        # While it begins, while agents enrol (the last is being invited, or has been), at work.
+        for part, name in (("coordinator", ""), ("agent", "local-1"), ("agent", "local-2")):
+            for after in (0, 0.02):
+                process = self.start(count=200)
+                self.part(process, part, name)
+                time.sleep(after)
+                os.kill(self.part(process, "coordinator"), signal.SIGKILL)
+                _, said = process.communicate(timeout=GUARD)
+                self.assertEqual(process.returncode, INFRA)
+                self.assertIn(b"the coordinator has ended", said)
 
 
 if __name__ == "__main__":
