@@ -2,6 +2,7 @@
 
 #include "sim/board/virt.h"
 #include "sim/device/net_switch.h"
+#include "storage/base/clock.h"
 #include "storage/base/file.h"
 
 #include <errno.h>
@@ -9,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define SECONDS_NS UINT64_C(1000000000)
 
 /* Files read for one board; released once the board holds their bytes. */
 struct software {
@@ -156,7 +155,7 @@ static bool add_board(struct machine *machine, const struct machine_board *board
                                    .hart_count = board->hart_count,
                                    .satp_mode_max = board->satp_mode_max,
                                    .svadu = board->svadu,
-                                   .rtc_start_ns = board->rtc_seconds * SECONDS_NS};
+                                   .rtc_start_ns = board->rtc_seconds * NS_PER_S};
     struct virt_software software;
     bool ok = read_software(board, &files, &software, err);
 

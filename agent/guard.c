@@ -1,6 +1,6 @@
 #include "agent/guard.h"
 
-#define NS_IN_MS UINT64_C(1000000)
+#include "storage/base/clock.h"
 
 static uint64_t times(uint64_t a, uint64_t b)
 {
@@ -9,7 +9,7 @@ static uint64_t times(uint64_t a, uint64_t b)
 
 bool guard_is_over(uint64_t wall_ms, uint64_t elapsed_ns, uint64_t instructions)
 {
-    uint64_t guard_ns = times(wall_ms, NS_IN_MS);
+    uint64_t guard_ns = times(wall_ms, NS_PER_MS);
 
     if (elapsed_ns <= guard_ns)
         return false;
@@ -19,7 +19,7 @@ bool guard_is_over(uint64_t wall_ms, uint64_t elapsed_ns, uint64_t instructions)
 
 uint32_t guard_factor(uint64_t instructions, uint64_t wall_ns)
 {
-    uint64_t wanted_ns = times(instructions / GUARD_PACE, NS_IN_MS);
+    uint64_t wanted_ns = times(instructions / GUARD_PACE, NS_PER_MS);
     uint64_t factor;
 
     if (instructions < GUARD_INSTRUCTIONS)

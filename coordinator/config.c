@@ -2,14 +2,13 @@
 
 #include "jobs/paths.h"
 #include "jobs/yaml.h"
+#include "storage/base/clock.h"
 #include "storage/base/file.h"
 
 #include <string.h>
 
-#define SECOND_NS UINT64_C(1000000000)
-#define MS_NS     UINT64_C(1000000)
-#define DAY_S     UINT64_C(86400)
-#define YEARS_NS  (UINT64_C(100) * 365 * DAY_S * SECOND_NS)
+#define DAY_S    UINT64_C(86400)
+#define YEARS_NS (UINT64_C(100) * 365 * DAY_S * NS_PER_S)
 
 void config_default(struct coordinator_config *config)
 {
@@ -80,10 +79,10 @@ static void read_urls(struct yaml_map *map, struct gateway_options *gateway)
 
 static void read_milliseconds(struct yaml_map *map, const char *key, uint64_t *ms, uint64_t max_s)
 {
-    uint64_t ns = *ms * MS_NS;
+    uint64_t ns = *ms * NS_PER_MS;
 
-    if (yaml_get_duration_ns(map, key, &ns, (struct yaml_range){10 * MS_NS, max_s * SECOND_NS}))
-        *ms = ns / MS_NS;
+    if (yaml_get_duration_ns(map, key, &ns, (struct yaml_range){10 * NS_PER_MS, max_s * NS_PER_S}))
+        *ms = ns / NS_PER_MS;
 }
 
 static void read_agents(struct yaml_map *map, struct coordinator_config *config)
@@ -110,7 +109,7 @@ static void read_seconds(struct yaml_map *map, const char *key, uint64_t *second
     uint64_t ns;
 
     if (yaml_get_duration_ns(map, key, &ns, (struct yaml_range){0, YEARS_NS}))
-        *seconds = ns / SECOND_NS;
+        *seconds = ns / NS_PER_S;
 }
 
 static void read_retention(struct yaml_map *map, struct coordinator_config *config)

@@ -3,6 +3,7 @@
 
 #include "coordinator/gateway_frame.h"
 #include "storage/base/check.h"
+#include "storage/base/clock.h"
 #include "storage/base/log.h"
 #include "storage/base/program.h"
 
@@ -18,14 +19,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MS           UINT64_C(1000000)
 #define OUT_MAX      (16u << 20)
-#define START_MS     10000        /* for the first start: it binds and says so */
-#define END_MS       1000         /* for its end, then it is killed */
-#define SILENCE_NS   (20000 * MS) /* it says something every second */
-#define BACKOFF_MIN  (50 * MS)
-#define BACKOFF_MAX  (1000 * MS)
-#define STEADY_NS    (3000 * MS) /* having lived so long, it is started again at once */
+#define START_MS     10000               /* for the first start: it binds and says so */
+#define END_MS       1000                /* for its end, then it is killed */
+#define SILENCE_NS   (20000 * NS_PER_MS) /* it says something every second */
+#define BACKOFF_MIN  (50 * NS_PER_MS)
+#define BACKOFF_MAX  (1000 * NS_PER_MS)
+#define STEADY_NS    (3000 * NS_PER_MS) /* having lived so long, it is started again at once */
 #define CHILD_FD     3
 #define ARGUMENT_MAX 24
 
@@ -157,7 +157,7 @@ static void replace(struct gateway *gateway, const char *why)
         gateway->backoff_ns = BACKOFF_MAX;
     gateway->start_due_ns = now + gateway->backoff_ns;
     log_message(LOG_WARNING, "the gateway is started again in %" PRIu64 " ms: %s",
-                gateway->backoff_ns / MS, why);
+                gateway->backoff_ns / NS_PER_MS, why);
 }
 
 /* Takes what is no request. */
@@ -177,7 +177,7 @@ static void note(struct gateway *gateway, const struct frame *frame)
  * sign as well, and stays where it is. */
 static bool await_ready(struct gateway *gateway, struct err *err)
 {
-    uint64_t deadline = now_of(gateway) + START_MS * MS;
+    uint64_t deadline = now_of(gateway) + START_MS * NS_PER_MS;
     struct frame frame;
     bool got = false;
 

@@ -1,13 +1,12 @@
 #include "coordinator/http_internal.h"
 
+#include "storage/base/clock.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#define NS_PER_MS UINT64_C(1000000)
-#define NS_PER_S  UINT64_C(1000000000)
 
 static bool is_loopback_six(const struct in6_addr *address)
 {

@@ -2,8 +2,7 @@
 
 #include "storage/base/buf.h"
 #include "storage/base/check.h"
-
-#define SECOND_NS UINT64_C(1000000000)
+#include "storage/base/clock.h"
 
 void rate_table_init(struct rate_table *table, uint32_t rate, uint32_t burst, size_t keys)
 {
@@ -12,7 +11,7 @@ void rate_table_init(struct rate_table *table, uint32_t rate, uint32_t burst, si
     while (table->size < 2 * keys)
         table->size *= 2;
     table->count = 0;
-    table->token_ns = rate > SECOND_NS ? 1 : SECOND_NS / rate;
+    table->token_ns = rate > NS_PER_S ? 1 : NS_PER_S / rate;
     table->burst_ns = table->token_ns * burst;
     table->buckets = mem_array(table->size, sizeof *table->buckets);
 }

@@ -3,6 +3,7 @@
 #define THAW_COORDINATOR_SERVICE_INTERNAL_H
 
 #include "coordinator/api.h"
+
 #include "coordinator/peer.h"
 #include "coordinator/queue/history.h"
 #include "coordinator/queue/nights.h"
@@ -10,11 +11,9 @@
 #include "coordinator/service.h"
 #include "coordinator/task.h"
 #include "coordinator/token.h"
+#include "storage/base/clock.h"
 
 #include <stdatomic.h>
-
-#define NS_PER_MS UINT64_C(1000000)
-#define NS_PER_S  UINT64_C(1000000000)
 
 #define SERVICE_BLOBS_MAX 65
 

@@ -1,6 +1,7 @@
 #include "coordinator/token.h"
 
 #include "storage/base/check.h"
+#include "storage/base/clock.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -8,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-
-#define NS_PER_MS UINT64_C(1000000)
 
 struct token {
     struct hash hash;

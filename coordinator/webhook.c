@@ -2,6 +2,7 @@
 
 #include "jobs/json_writer.h"
 #include "storage/base/check.h"
+#include "storage/base/clock.h"
 #include "storage/base/file.h"
 #include "storage/base/log.h"
 
@@ -11,8 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_MS   UINT64_C(1000000)
-#define NS_PER_S    UINT64_C(1000000000)
 #define WAIT_MS_MAX UINT64_C(3600000)
 #define TURN_MS     100 /* of the thread: children are looked after so often */
 

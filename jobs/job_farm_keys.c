@@ -1,11 +1,12 @@
 /* job_farm_keys.c — keys of a test that only the farm looks at, and `checkpoints:`. */
 #include "jobs/job_keys.h"
 
+#include "storage/base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_IN_SECOND UINT64_C(1000000000)
-#define QUANTUM_MAX  UINT64_C(1000000000)
+#define QUANTUM_MAX UINT64_C(1000000000)
 
 /* `retry: {infra: 2}`, or `retry: 2`. */
 static void read_retry(struct yaml_map *outer, struct job_test *test)
@@ -62,8 +63,8 @@ static void read_artifacts(struct yaml_map *outer, struct job_test *test)
                    "`paths:` beside `results:`: they mean the same");
     if (yaml_get_choice(&map, "when", whens, 3, &when))
         test->artifacts_when = (enum job_artifacts_when)when;
-    if (yaml_get_duration_ns(&map, "expire_in", &ns, (struct yaml_range){NS_IN_SECOND, UINT64_MAX}))
-        test->artifacts_keep_s = ns / NS_IN_SECOND;
+    if (yaml_get_duration_ns(&map, "expire_in", &ns, (struct yaml_range){NS_PER_S, UINT64_MAX}))
+        test->artifacts_keep_s = ns / NS_PER_S;
     yaml_map_close(&map);
 }
 

@@ -3,10 +3,10 @@
 
 #include "jobs/cron.h"
 #include "jobs/units.h"
+#include "storage/base/clock.h"
 
 #include <string.h>
 
-#define NS_IN_SECOND UINT64_C(1000000000)
 #define PRIORITY_MAX 100
 #define RUNS_MAX     1000000
 
@@ -63,8 +63,8 @@ static void read_age(struct yaml_map *map, const char *key, uint64_t *out)
 {
     uint64_t ns;
 
-    if (yaml_get_duration_ns(map, key, &ns, (struct yaml_range){NS_IN_SECOND, UINT64_MAX}))
-        *out = ns / NS_IN_SECOND;
+    if (yaml_get_duration_ns(map, key, &ns, (struct yaml_range){NS_PER_S, UINT64_MAX}))
+        *out = ns / NS_PER_S;
 }
 
 static void check_cron(struct yaml_map *map, const char *text)

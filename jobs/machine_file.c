@@ -2,6 +2,7 @@
 
 #include "jobs/job_keys.h"
 #include "jobs/machine_device.h"
+#include "storage/base/clock.h"
 
 #include <string.h>
 
@@ -13,7 +14,6 @@
 #define DEFAULT_BOOT_WALL_MS UINT64_C(1800000)
 #define DEFAULT_TEST_LIMIT   UINT64_C(20000000000)
 #define DEFAULT_TEST_WALL_MS UINT64_C(300000)
-#define NS_IN_MS             UINT64_C(1000000)
 
 static void board_defaults(struct machine_board *board, const char *name)
 {
@@ -201,8 +201,8 @@ static void read_freeze(struct yaml_map *outer, struct machine_file *file)
     yaml_get_bool(&map, "magic", &freeze->magic);
     read_settle(&map, &freeze->settle);
     yaml_get_instructions(&map, "within", &freeze->within, (struct yaml_range){1, UINT64_MAX});
-    if (yaml_get_duration_ns(&map, "wall", &wall_ns, (struct yaml_range){NS_IN_MS, UINT64_MAX}))
-        file->boot_wall_ms = wall_ns / NS_IN_MS;
+    if (yaml_get_duration_ns(&map, "wall", &wall_ns, (struct yaml_range){NS_PER_MS, UINT64_MAX}))
+        file->boot_wall_ms = wall_ns / NS_PER_MS;
     if (freeze->console == NULL && freeze->instructions == 0 && !freeze->magic && node->count == 0)
         yaml_error(
             map.yaml, node,
@@ -221,8 +221,8 @@ void machine_limits_read(struct yaml_map *outer, struct test_limits *limits)
         return;
     yaml_get_instructions(&map, "instructions", &limits->instructions,
                           (struct yaml_range){1, UINT64_MAX});
-    if (yaml_get_duration_ns(&map, "wall", &wall_ns, (struct yaml_range){NS_IN_MS, UINT64_MAX}))
-        limits->wall_ms = wall_ns / NS_IN_MS;
+    if (yaml_get_duration_ns(&map, "wall", &wall_ns, (struct yaml_range){NS_PER_MS, UINT64_MAX}))
+        limits->wall_ms = wall_ns / NS_PER_MS;
     yaml_map_close(&map);
 }
 

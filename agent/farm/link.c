@@ -1,6 +1,7 @@
 #include "agent/farm/link.h"
 
 #include "storage/base/check.h"
+#include "storage/base/clock.h"
 
 #include <nanomsg/nn.h>
 #include <nanomsg/reqrep.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MS                UINT64_C(1000000)
 #define RESEND_MS_DEFAULT 1000
 #define RESEND_SLOWER_MAX 8
 #define TRIES_MAX         2   /* on one connection */
@@ -107,7 +107,8 @@ bool link_open(const struct link_options *options, struct link **out, struct err
     link->enrols = message_id_is_zero(&options->agent);
     link->channel = options->channel;
     link->clock = options->clock == NULL ? &clock_host : options->clock;
-    link->resend_ns = (options->resend_ms == 0 ? RESEND_MS_DEFAULT : options->resend_ms) * MS;
+    link->resend_ns =
+        (options->resend_ms == 0 ? RESEND_MS_DEFAULT : options->resend_ms) * NS_PER_MS;
     link->owner = getpid();
     link->socket = -1;
     link->request = (struct buf)BUF_INIT(MESSAGE_BYTES_MAX);
@@ -185,7 +186,7 @@ bool link_send(struct link *link, const struct message *request, uint32_t timeou
         return false;
     link->waiting = true;
     link->slower = 1;
-    link->deadline_ns = now + timeout_ms * MS;
+    link->deadline_ns = now + timeout_ms * NS_PER_MS;
     transmit(link, now);
     return true;
 }
@@ -286,7 +287,7 @@ static void wait_for(const struct link *link)
 {
     struct pollfd wait = {link->socket_fd, POLLIN, 0};
     uint64_t now = now_of(link), due = link_deadline_ns(link);
-    uint64_t ms = due <= now ? 0 : (due - now) / MS + 1;
+    uint64_t ms = due <= now ? 0 : (due - now) / NS_PER_MS + 1;
 
     poll(&wait, 1, ms < 100 ? (int)ms : 100);
 }

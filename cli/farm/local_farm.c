@@ -3,6 +3,7 @@
 #include "cli/farm/child.h"
 #include "cli/farm/client.h"
 #include "cli/farm/invitation.h"
+#include "storage/base/clock.h"
 #include "storage/base/file.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #define START_MS     30000
 #define STOP_MS      20000
 #define ORPHAN_MS    1000 /* to an agent that has nobody to say goodbye to */
-#define RESTARTS_MAX 3 /* of one agent */
+#define RESTARTS_MAX 3    /* of one agent */
 #define PATH_ROOM    256
 
 struct local_agent {

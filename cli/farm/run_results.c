@@ -1,5 +1,7 @@
 #include "cli/farm/run_results.h"
 
+#include "storage/base/clock.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +9,6 @@
 #define PAGE        1000
 #define JOBS_MAX    2000000u
 #define CONSOLE_MAX (16u << 20) /* an agent sends no longer one (agent/farm/outcome.h) */
-#define NS_PER_MS   1000000.0
 
 static const char *text_of(const json_t *object, const char *key)
 {

@@ -100,7 +100,7 @@ bool queue_bye(struct queue *queue, const struct queue_release *bye, struct err 
 static void take_away(struct queue *queue, struct lease *lease)
 {
     unsigned long long job = lease->job,
-                       held_s = (queue_now_ns(queue) - lease->begun_ns) / (1000 * MS_NS);
+                       held_s = (queue_now_ns(queue) - lease->begun_ns) / NS_PER_S;
     struct agent *agent = lease->agent;
 
     lease_end(queue, lease, ATTEMPT_LOST);

@@ -7,15 +7,16 @@
 #define THAW_COORDINATOR_QUEUE_INTERNAL_H
 
 #include "coordinator/queue/db.h"
+
 #include "coordinator/queue/map.h"
 #include "coordinator/queue/queue.h"
+#include "storage/base/clock.h"
 
-#define MS_NS                1000000u
 #define EXPECTED_US          1000000u /* of a test that never ran */
 #define BUNDLE_US            2000000u /* of work for each slot */
 #define INSTRUCTIONS_A_US    100u     /* to guess a test's time by */
 #define SETTLE_MAX           2048     /* jobs that one call moves */
-#define FORGOTTEN_NS         (2 * (uint64_t)QUEUE_BEAT_MS * MS_NS)
+#define FORGOTTEN_NS         (2 * (uint64_t)QUEUE_BEAT_MS * NS_PER_MS)
 #define HELD_TIMES           100      /* its limit of time: how long a job may be held at most */
 #define HELD_WALL_MS         3600000u /* taken for the limit of a job without one */
 #define AVOID_NS             60000000000u /* so long a job waits for another agent */

@@ -89,9 +89,9 @@ uint64_t lease_hold_ns(const struct queue *queue, uint64_t wall_ms)
 {
     uint64_t limit_ms = wall_ms ? wall_ms : HELD_WALL_MS;
 
-    if (limit_ms > (UINT64_MAX - queue->hold_ns) / (HELD_TIMES * (uint64_t)MS_NS))
+    if (limit_ms > (UINT64_MAX - queue->hold_ns) / (HELD_TIMES * (uint64_t)NS_PER_MS))
         return UINT64_MAX;
-    return limit_ms * HELD_TIMES * MS_NS + queue->hold_ns;
+    return limit_ms * HELD_TIMES * NS_PER_MS + queue->hold_ns;
 }
 
 bool lease_is_overdue(struct lease *lease, uint32_t before, uint64_t now_ns)

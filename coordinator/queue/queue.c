@@ -16,7 +16,7 @@ uint64_t queue_now_ns(const struct queue *queue)
 
 uint64_t queue_now_ms(const struct queue *queue)
 {
-    return clock_wall_ns(&queue->clock) / MS_NS;
+    return clock_wall_ns(&queue->clock) / NS_PER_MS;
 }
 
 /* splitmix64 */
@@ -49,8 +49,9 @@ bool queue_open(const struct queue_options *options, struct queue **out, struct 
 
     queue->options = *options;
     queue->clock = *options->clock;
-    queue->lease_ns = (uint64_t)(options->lease_ms ? options->lease_ms : QUEUE_LEASE_MS) * MS_NS;
-    queue->hold_ns = (uint64_t)(options->hold_ms ? options->hold_ms : QUEUE_HOLD_MS) * MS_NS;
+    queue->lease_ns =
+        (uint64_t)(options->lease_ms ? options->lease_ms : QUEUE_LEASE_MS) * NS_PER_MS;
+    queue->hold_ns = (uint64_t)(options->hold_ms ? options->hold_ms : QUEUE_HOLD_MS) * NS_PER_MS;
     queue->random = options->seed;
     queue->events = mem_array(QUEUE_EVENTS_KEPT, sizeof(*queue->events));
     if (!db_open(&queue->db, options->path, options->vfs, err)) {

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S  UINT64_C(1000000000)
+
 struct clock_source {
     uint64_t (*monotonic_ns)(void *context);
     uint64_t (*wall_ns)(void *context); /* since 1970-01-01 UTC */

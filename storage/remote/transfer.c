@@ -1,6 +1,7 @@
 #include "storage/remote/transfer.h"
 
 #include "storage/base/check.h"
+#include "storage/base/clock.h"
 #include "storage/base/file.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <unistd.h>
 
 #define ERROR_TEXT_MAX 2048u
-#define NS_PER_MS      UINT64_C(1000000)
 #define QUIET_MS       1000u
 
 void transfer_release(struct transfer *transfer)

@@ -66,14 +66,14 @@ struct world_message *world_receive(struct world *world, bool to_agent)
 
 uint64_t world_monotonic(void *context)
 {
-    return ((struct world *)context)->now_ms * MS_NS + 1000000000u;
+    return ((struct world *)context)->now_ms * NS_PER_MS + 1000000000u;
 }
 
 uint64_t world_wall(void *context)
 {
     const struct world *world = context;
 
-    return (uint64_t)((int64_t)world->now_ms + world->wall_jump_ms + 1700000000000) * MS_NS;
+    return (uint64_t)((int64_t)world->now_ms + world->wall_jump_ms + 1700000000000) * NS_PER_MS;
 }
 
 void world_forget_answers(struct world *world)
@@ -275,7 +275,7 @@ static bool results(struct world *world, const struct world_message *request,
                                       .attempt = r->attempt,
                                       .verdict = r->verdict,
                                       .instructions = 1000,
-                                      .wall_ns = spec->takes_ms * MS_NS,
+                                      .wall_ns = spec->takes_ms * NS_PER_MS,
                                       .reason = ""};
         bool is_boot = r->spec >= WORLD_SPECS;
         result.state_id = world_hash(2, r->spec);
