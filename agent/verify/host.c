@@ -403,21 +403,6 @@ static bool serve(struct verify_host *host, struct span frame, int out, struct e
     return ok;
 }
 
-/* Reads more; *ended when there is no more. */
-static bool read_more(int in, struct buf *bytes, bool *ended, struct err *err)
-{
-    uint8_t piece[16384];
-    ssize_t got;
-
-    do
-        got = read(in, piece, sizeof piece);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return err_set_errno(err, errno, "cannot read requests");
-    *ended = got == 0;
-    return buf_append(bytes, piece, (size_t)got, err);
-}
-
 static bool serve_all(struct verify_host *host, int in, int out, struct err *err)
 {
     struct buf bytes = BUF_INIT(REQUEST_MAX);
@@ -429,7 +414,7 @@ static bool serve_all(struct verify_host *host, int in, int out, struct err *err
         if (ok && size == 0) {
             if (ended)
                 break;
-            ok = read_more(in, &bytes, &ended, err);
+            ok = file_read_some(in, &bytes, &ended, "requests", err);
             continue;
         }
         ok = ok && serve(host, (struct span){bytes.data, size}, out, err);

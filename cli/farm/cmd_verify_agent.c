@@ -5,7 +5,6 @@
 
 #include "storage/base/file.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,21 +12,6 @@
 
 #define REQUESTS_MAX (2 * VERIFY_FRAME_MAX)
 #define ANSWERS_MAX  (256u << 20)
-
-/* Reads once; *ended when there is no more. */
-static bool read_some(struct buf *bytes, bool *ended, struct err *err)
-{
-    uint8_t piece[65536];
-    ssize_t got;
-
-    do
-        got = read(STDIN_FILENO, piece, sizeof piece);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return err_set_errno(err, errno, "cannot read requests");
-    *ended = got == 0;
-    return buf_append(bytes, piece, (size_t)got, err);
-}
 
 /* Takes the whole requests in `bytes`. */
 static bool take_all(struct relay *relay, struct buf *bytes, struct buf *out, struct err *err)
@@ -52,7 +36,8 @@ static bool serve(struct relay *relay, struct err *err)
     bool ended = false, ok = true;
 
     while (ok && !ended) {
-        ok = read_some(&bytes, &ended, err) && take_all(relay, &bytes, &out, err);
+        ok = file_read_some(STDIN_FILENO, &bytes, &ended, "requests", err) &&
+             take_all(relay, &bytes, &out, err);
         if (ok && poll(&more, 1, 0) == 0) /* they come in bundles: a job for all of one */
             ok = relay_flush(relay, &out, err);
         ok = ok && file_write_all(STDOUT_FILENO, buf_span(&out), "the answers", err);

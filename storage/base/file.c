@@ -41,6 +41,20 @@ static bool read_to_end(int fd, const char *path, struct buf *out, struct err *e
     }
 }
 
+bool file_read_some(int fd, struct buf *out, bool *ended, const char *name, struct err *err)
+{
+    uint8_t piece[16384];
+    ssize_t got;
+
+    do
+        got = read(fd, piece, sizeof piece);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return err_set_errno(err, errno, "cannot read %s", name);
+    *ended = got == 0;
+    return buf_append(out, piece, (size_t)got, err);
+}
+
 bool file_read(const char *path, struct buf *out, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

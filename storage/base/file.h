@@ -12,6 +12,8 @@ bool file_write(const char *path, struct span bytes, struct err *err);
 bool file_write_all(int fd, struct span bytes, const char *name, struct err *err);
 bool file_read_at(int fd, void *out, size_t size, uint64_t offset, const char *name,
                   struct err *err);
+/* Appends what one read(2) gives; *ended when there is no more. */
+bool file_read_some(int fd, struct buf *out, bool *ended, const char *name, struct err *err);
 bool file_exists(const char *path);
 bool file_size(const char *path, uint64_t *out, struct err *err);
 /* Makes the folder and its parents. */

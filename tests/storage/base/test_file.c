@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -222,6 +223,52 @@ static void reads_at_places_are_whole_or_corrupt(void **state)
     mem_free(path);
 }
 
+static void what_has_come_is_read_and_the_end_is_told(void **state)
+{
+    struct buf bytes = BUF_INIT(8);
+    struct err err = ERR_INIT;
+    bool ended = true;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    BASE_OK(file_write_all(ends[1], span_of_text("one"), "the pipe", &err), &err);
+    BASE_OK(file_read_some(ends[0], &bytes, &ended, "the pipe", &err), &err);
+    assert_false(ended);
+    assert_int_equal(bytes.size, 3);
+    BASE_OK(file_write_all(ends[1], span_of_text("two"), "the pipe", &err), &err);
+    close(ends[1]);
+    BASE_OK(file_read_some(ends[0], &bytes, &ended, "the pipe", &err), &err);
+    assert_false(ended);
+    BASE_OK(file_read_some(ends[0], &bytes, &ended, "the pipe", &err), &err);
+    assert_true(ended);
+    assert_int_equal(bytes.size, 6);
+    assert_memory_equal(bytes.data, "onetwo", 6);
+    close(ends[0]);
+    BASE_FAILS(file_read_some(ends[0], &bytes, &ended, "the pipe", &err), &err, ERR_IO,
+               "cannot read the pipe");
+    buf_release(&bytes);
+}
+
+static void a_file_that_moved_is_not_where_it_was(void **state)
+{
+    char *here = path_join(*state, "here"), *there = path_join(*state, "there");
+    struct err err = ERR_INIT;
+    int fd;
+
+    BASE_OK(file_write(here, span_of_text("x"), &err), &err);
+    fd = open(here, O_RDONLY | O_CLOEXEC);
+    assert_true(file_is_at(fd, here));
+    assert_int_equal(rename(here, there), 0);
+    assert_false(file_is_at(fd, here));
+    assert_true(file_is_at(fd, there));
+    BASE_OK(file_write(here, span_of_text("x"), &err), &err);
+    assert_false(file_is_at(fd, here));
+    close(fd);
+    mem_free(here);
+    mem_free(there);
+}
+
 static void folders_are_made_with_parents_and_removed_with_contents(void **state)
 {
     const char *folder = *state;
@@ -340,6 +387,8 @@ int main(void)
         TEST(failed_write_keeps_the_old_file_and_no_rest),
         TEST(missing_rights_are_told_as_such),
         TEST(reads_at_places_are_whole_or_corrupt),
+        TEST(what_has_come_is_read_and_the_end_is_told),
+        TEST(a_file_that_moved_is_not_where_it_was),
         TEST(folders_are_made_with_parents_and_removed_with_contents),
         TEST(names_come_sorted_bytewise),
         TEST(long_lists_are_whole),
