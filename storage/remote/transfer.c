@@ -235,6 +235,7 @@ static bool may_pass(CURLcode code, long status)
     case CURLE_OK:
         return status >= 500 || status == 429 || status == 409 || status == 408 || status == 416;
     case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR: /* closed before a word was said, as by a server that stops */
     case CURLE_OPERATION_TIMEDOUT:
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING:

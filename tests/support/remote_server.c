@@ -66,8 +66,8 @@ static void reply(struct remote_server *server, const struct exchange *exchange,
         server->faults->cut_after--;
         size = server->faults->cut_bytes;
     }
+    server->sent += size; /* before the other side can know of it */
     send_all(exchange->fd, body.data, size);
-    server->sent += size;
 }
 
 static void say(struct remote_server *server, const struct exchange *exchange, int status,

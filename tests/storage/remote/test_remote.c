@@ -7,8 +7,13 @@
 #include "tests/support/store_folder.h"
 #include "tests/support/store_machine.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 struct rig {
     char *there_folder, *here_folder;
@@ -293,18 +298,73 @@ static void nobody_there_is_said_so(void **state)
     remote_close(remote);
 }
 
+/* Accepts, and closes. */
+struct closer {
+    int listener;
+    unsigned accepted;
+};
+
+static void *accept_and_close(void *context)
+{
+    struct closer *closer = context;
+
+    for (int fd; (fd = accept(closer->listener, NULL, NULL)) >= 0; closer->accepted++)
+        close(fd);
+    return NULL;
+}
+
+static void who_is_sent_away_comes_again(void **state)
+{
+    static const char *const schemes[] = {"http", "https"};
+    struct rig *rig = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET};
+        socklen_t size = sizeof address;
+        struct closer closer = {socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 0};
+        struct err err = ERR_INIT;
+        struct remote *remote;
+        pthread_t thread;
+        char url[64];
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        assert_int_equal(bind(closer.listener, (struct sockaddr *)&address, size), 0);
+        assert_int_equal(listen(closer.listener, 16), 0);
+        assert_int_equal(getsockname(closer.listener, (struct sockaddr *)&address, &size), 0);
+        assert_int_equal(pthread_create(&thread, NULL, accept_and_close, &closer), 0);
+        snprintf(url, sizeof url, "%s://127.0.0.1:%u/api", schemes[i], ntohs(address.sin_port));
+        struct remote_options options = {.url = url, .wait_ms = 1};
+        assert_true(remote_open(&options, &remote, &err));
+        assert_false(remote_fetch_checkpoint(remote, rig->here, &rig->second, &err));
+        assert_int_equal(err.kind, ERR_IO);
+        remote_close(remote);
+        assert_int_equal(shutdown(closer.listener, SHUT_RDWR), 0); /* ends the thread */
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        close(closer.listener);
+        assert_int_equal(closer.accepted, REMOTE_TRIES);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(a_checkpoint_is_fetched_with_its_facts),     T(what_is_there_is_not_fetched_again),
-        T(packs_that_are_there_are_not_fetched_again), T(a_cut_reply_goes_on_where_it_was),
-        T(a_server_without_ranges_sends_all_again),    T(a_server_in_trouble_is_asked_again),
-        T(a_server_that_stays_in_trouble_is_named),    T(an_altered_part_is_fetched_once_more),
-        T(a_server_that_lies_is_not_believed),         T(a_description_without_packs_is_refused),
-        T(an_unknown_checkpoint_is_not_found),         T(the_token_is_shown),
-        T(a_checkpoint_is_pushed_with_its_facts),      T(blobs_go_both_ways),
-        cmocka_unit_test(only_http_is_an_address),     T(nobody_there_is_said_so),
+        T(a_checkpoint_is_fetched_with_its_facts),
+        T(what_is_there_is_not_fetched_again),
+        T(packs_that_are_there_are_not_fetched_again),
+        T(a_cut_reply_goes_on_where_it_was),
+        T(a_server_without_ranges_sends_all_again),
+        T(a_server_in_trouble_is_asked_again),
+        T(a_server_that_stays_in_trouble_is_named),
+        T(an_altered_part_is_fetched_once_more),
+        T(a_server_that_lies_is_not_believed),
+        T(a_description_without_packs_is_refused),
+        T(an_unknown_checkpoint_is_not_found),
+        T(the_token_is_shown),
+        T(a_checkpoint_is_pushed_with_its_facts),
+        T(blobs_go_both_ways),
+        cmocka_unit_test(only_http_is_an_address),
+        T(nobody_there_is_said_so),
+        T(who_is_sent_away_comes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
