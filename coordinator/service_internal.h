@@ -3,7 +3,6 @@
 #define THAW_COORDINATOR_SERVICE_INTERNAL_H
 
 #include "coordinator/api.h"
-
 #include "coordinator/peer.h"
 #include "coordinator/queue/history.h"
 #include "coordinator/queue/nights.h"

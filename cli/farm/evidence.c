@@ -15,8 +15,6 @@
 #define BLOB_MAX      (256u << 20)
 #define NAME_MAX_SAFE 120 /* bytes of a file's name */
 
-/* ---- fetching ---- */
-
 /* ---- one log ---- */
 
 static const struct test_result *find(const struct run_results *results, const char *name,

@@ -210,11 +210,11 @@ static bool send_job(struct relay *relay, const struct hash *spec, struct err *e
     return ok;
 }
 
-/* Until the run is over; then there is none that closing would cancel. */
+/* Until the run is over, or nobody is there who may do its job: it is for this agent alone. */
 static bool wait_done(const struct relay *relay, struct err *err)
 {
     uint64_t event = 0;
-    bool over = false;
+    bool over = false, gone;
 
     while (!over) {
         char path[96];
@@ -226,7 +226,10 @@ static bool wait_done(const struct relay *relay, struct err *err)
         event = (uint64_t)client_number(answer, "event");
         over = strcmp(client_text(answer, "state"), "done") == 0 ||
                strcmp(client_text(answer, "state"), "cancelled") == 0;
+        gone = !over && json_array_size(json_object_get(answer, "unserved")) != 0;
         json_decref(answer);
+        if (gone)
+            return err_set(err, ERR_IO, "agent %s has gone", relay->agent);
     }
     return true;
 }

@@ -89,7 +89,7 @@ uint64_t lease_hold_ns(const struct queue *queue, uint64_t wall_ms)
 {
     uint64_t limit_ms = wall_ms ? wall_ms : HELD_WALL_MS;
 
-    if (limit_ms > (UINT64_MAX - queue->hold_ns) / (HELD_TIMES * (uint64_t)NS_PER_MS))
+    if (limit_ms > (UINT64_MAX - queue->hold_ns) / (HELD_TIMES * NS_PER_MS))
         return UINT64_MAX;
     return limit_ms * HELD_TIMES * NS_PER_MS + queue->hold_ns;
 }

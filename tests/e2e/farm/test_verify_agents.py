@@ -4,6 +4,7 @@ what they do differently is pinned to the same instruction as between programs o
 import json
 import os
 import pathlib
+import threading
 import unittest
 
 import rig
@@ -64,6 +65,22 @@ class Agents(unittest.TestCase):
         self.assertEqual({key: there[key] for key in PIECES}, {key: here[key] for key in PIECES})
         self.assertRegex(there["disassembly"], r"^fcvt\.l\.d ")
         self.assertEqual(there["registers"], here["registers"])
+
+    def test_an_agent_that_dies_in_the_middle_is_told(self):
+        done = []
+        verify = threading.Thread(target=lambda: done.append(self.verify(
+            "--agent", "good,fine", "--instructions", "4G", status=3)))
+        verify.start()
+        fine = self.farm.agents[1]
+        rig.until("fine is at work", lambda: any(
+            agent["leases"] for agent in self.farm.get("agents")["agents"]
+            if agent["name"] == "fine"))
+        fine.kill()
+        verify.join()
+        cells = {cell["thawer"]: cell for cell in done[0]["matrix"]}
+        self.assertEqual(cells["good"]["verdict"], "pass")
+        self.assertEqual(cells["fine"]["verdict"], "infra")
+        self.assertIn("agent fine has gone", cells["fine"]["reason"])
 
     def test_agents_that_are_not_there_are_told(self):
         report = self.verify("--agent", "good,nobody", "--instructions", "2M", status=3)
