@@ -144,12 +144,13 @@ class Farm(Rig):
 class Trouble(Rig):
     """The farm as a process of its own, with tests of half a second or so, whose parts die."""
 
-    def start(self, count=12, instructions="400M"):
+    def start(self, count=12, instructions="400M", agents=2):
         # A test that runs into its limit is as good as any that takes a while.
         path = self.jobs(f"{{name: it, elf: loop.elf, limits: {{instructions: {instructions}}}, "
                          f"parallel: {{matrix: [{{seed: 1..{count}}}]}}}}")
-        process = subprocess.Popen([THAW, "farm", "--json", path, "-j", "2"], env=self.environment,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen([THAW, "farm", "--json", path, "-j", str(agents)],
+                                   env=self.environment, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
         self.addCleanup(process.kill)
         return process
 
@@ -186,16 +187,15 @@ class Trouble(Rig):
         self.assertIn("cancelled", self.verdicts(run).values())
 
     def test_a_killed_coordinator_is_an_error_in_words(self):
-        # While it begins, while agents enrol (the last is being invited, or has been), at work.
-        for part, name in (("coordinator", ""), ("agent", "local-1"), ("agent", "local-2")):
-            for after in (0, 0.02):
-                process = self.start(count=200)
-                self.part(process, part, name)
-                time.sleep(after)
-                os.kill(self.part(process, "coordinator"), signal.SIGKILL)
-                _, said = process.communicate(timeout=GUARD)
-                self.assertEqual(process.returncode, INFRA)
-                self.assertIn(b"the coordinator has ended", said)
+        # While it begins; while agents are invited, of which there are many; at work.
+        for part, name, agents in (("coordinator", "", 2), ("agent", "local-1", 32),
+                                   ("agent", "local-2", 2)):
+            process = self.start(count=200, agents=agents)
+            self.part(process, part, name)
+            os.kill(self.part(process, "coordinator"), signal.SIGKILL)
+            _, said = process.communicate(timeout=GUARD)
+            self.assertEqual(process.returncode, INFRA)
+            self.assertIn(b"the coordinator has ended", said)
 
 
 if __name__ == "__main__":
