@@ -11,7 +11,7 @@ import xml.etree.ElementTree
 import harness
 from harness import FAIL, FAILS_WITH_7, INFRA, LOOPS, PASS, PASSES, THAW, TIMEOUT, USAGE
 
-GUARD = 120  # seconds; nothing here takes more than a few
+GUARD = 300  # seconds; nothing here takes more than a few
 
 
 class Rig(harness.CliTest):

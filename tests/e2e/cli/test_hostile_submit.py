@@ -7,7 +7,7 @@ import socket
 
 import harness
 from harness import USAGE
-from service import ServiceTest
+from service import GUARD, ServiceTest
 
 DEEP = 100000
 
@@ -16,7 +16,7 @@ class Connection(http.client.HTTPConnection):
     """HTTP over the coordinator's Unix socket."""
 
     def __init__(self, path):
-        super().__init__("localhost", timeout=60)
+        super().__init__("localhost", timeout=GUARD)
         self.path = path
 
     def connect(self):

@@ -67,20 +67,28 @@ class Agents(unittest.TestCase):
         self.assertEqual(there["registers"], here["registers"])
 
     def test_an_agent_that_dies_in_the_middle_is_told(self):
+        # Its worker waits until nobody is left who holds the other end: in the middle for sure.
+        begun, hold = self.farm.folder / "begun", self.farm.folder / "hold"
+        os.mkfifo(hold)
+        holder = os.open(hold, os.O_RDWR)
+        self.addCleanup(os.close, holder)
+        worker = self.farm.folder / "waits"
+        worker.write_text(f'#!/bin/sh\n: >{begun}\nread line <{hold}\n')
+        worker.chmod(0o755)
+        late = self.farm.add_agent("late", options=["--unconfined", "--sim-wrapper", worker])
+        late.start()
         done = []
         verify = threading.Thread(target=lambda: done.append(self.verify(
-            "--agent", "good,fine", "--instructions", "4G", status=3)))
+            "--agent", "good,late", "--instructions", "2M", status=3)))
         verify.start()
-        fine = self.farm.agents[1]
-        rig.until("fine is at work", lambda: any(
-            agent["leases"] for agent in self.farm.get("agents")["agents"]
-            if agent["name"] == "fine"))
-        fine.kill()
+        rig.until("late is at work", begun.exists)
+        late.kill()
         verify.join()
+        self.assertTrue(done, "thaw verify has failed: see above")
         cells = {cell["thawer"]: cell for cell in done[0]["matrix"]}
         self.assertEqual(cells["good"]["verdict"], "pass")
-        self.assertEqual(cells["fine"]["verdict"], "infra")
-        self.assertIn("agent fine has gone", cells["fine"]["reason"])
+        self.assertEqual(cells["late"]["verdict"], "infra")
+        self.assertIn("agent late has gone", cells["late"]["reason"])
 
     def test_agents_that_are_not_there_are_told(self):
         report = self.verify("--agent", "good,nobody", "--instructions", "2M", status=3)
