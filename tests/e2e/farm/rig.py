@@ -202,7 +202,8 @@ class Farm:
                               stderr=subprocess.PIPE, check=False, timeout=GUARD)
         if done.returncode not in statuses:
             raise AssertionError(f"thaw {' '.join(map(str, arguments))}: {done.returncode}\n"
-                                 + done.stderr.decode(errors="replace"))
+                                 + done.stderr.decode(errors="replace")
+                                 + done.stdout.decode(errors="replace"))
         return done.stdout.decode()
 
     def ask(self, path):
@@ -227,6 +228,11 @@ class Farm:
     def serves(self):
         until("the coordinator serves", lambda: (self.folder / "state" / "admin.token").exists()
               and self.ask("runs?limit=1"))
+
+    def online(self, *names):
+        """Until these agents have come."""
+        until(f"{' and '.join(names)} online", lambda: set(names) <= {
+            agent["name"] for agent in self.get("agents")["agents"] if agent["state"] == "online"})
 
     def submit(self, path):
         return json.loads(self.thaw("submit", "--json", path))["run"]

@@ -158,9 +158,7 @@ class Unlike(unittest.TestCase):
             for wall in ("network", "files", "processes"):
                 self.assertIn(wall, agent.said())
             agent = self.add(host, name=f"{host} told so")
-            rig.until("it has joined", lambda host=host: f"{host} told so" in [
-                agent["name"] for agent in self.farm.get("agents")["agents"]
-                if agent["state"] == "online"])
+            self.farm.online(f"{host} told so")
             self.assertIn("jobs run without these walls around them: ", agent.said())
 
     def test_an_agent_that_dies_in_the_middle_changes_no_result(self):
@@ -212,9 +210,7 @@ class Unlike(unittest.TestCase):
         for host in self.hosts:
             self.add(host)
         names = [NATIVE, *self.hosts]
-        rig.until("all have joined", lambda: {
-            agent["name"] for agent in self.farm.get("agents")["agents"]
-            if agent["state"] == "online"} >= set(names))
+        self.farm.online(*names)
         self.farm.environment["THAW_GUESTS"] = str(GUESTS)
         self.farm.thaw("boot", rig.HERE.parent / "machines" / "stress3.yaml", "-n", "stress")
         report = json.loads(self.farm.thaw("verify", "--json", "stress", "--agent",

@@ -25,6 +25,7 @@ class Agents(unittest.TestCase):
         self.farm.add_agent("good", options=["--unconfined"]).start()
         self.farm.add_agent("fine", options=["--unconfined"]).start()
         self.farm.thaw("boot", MACHINES / "stress3.yaml", "-n", "stress")
+        self.farm.online("good", "fine")
 
     def verify(self, *arguments, status=0):
         return json.loads(self.farm.thaw("verify", "--json", "stress", *arguments,
@@ -38,6 +39,7 @@ class Agents(unittest.TestCase):
         wrapper.write_text(f'#!/bin/sh\nshift\nexec {program} "$@"\n')
         wrapper.chmod(0o755)
         self.farm.add_agent("bad", options=["--unconfined", "--sim-wrapper", wrapper]).start()
+        self.farm.online("bad")
 
     def test_agents_agree_with_each_other_and_with_a_program_here(self):
         report = self.verify("--agent", "good,fine", "--host", f"here={rig.THAW}",
@@ -77,6 +79,7 @@ class Agents(unittest.TestCase):
         worker.chmod(0o755)
         late = self.farm.add_agent("late", options=["--unconfined", "--sim-wrapper", worker])
         late.start()
+        self.farm.online("late")
         done = []
         verify = threading.Thread(target=lambda: done.append(self.verify(
             "--agent", "good,late", "--instructions", "2M", status=3)))
