@@ -335,8 +335,8 @@ static const struct argp_option options[] = {
     {"local", KEY_LOCAL, "NAMES", 0,
      "builds of this machine: \"all\" (the default), or names of build folders joined by ','", 0},
     {"host", KEY_HOST, "NAME=COMMAND", 0,
-     "a host: the words that start a thaw there, an emulator first where it takes one; again for "
-     "more",
+     "a host: the words that start a thaw there, an emulator first where it takes one, in quotes "
+     "what has blanks; again for more",
      0},
     {"agent", KEY_AGENT, "NAMES", 0,
      "enrolled agents of the coordinator at $THAW_COORDINATOR: names joined by ','", 0},

@@ -2,6 +2,7 @@
 
 #include "storage/base/file.h"
 #include "storage/base/program.h"
+#include "storage/base/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -102,8 +103,7 @@ static bool add_build(struct verify_hosts *hosts, const char *builds, const char
                       struct err *err)
 {
     char folder[FOLDER_MAX + 300], program[FOLDER_MAX + 400], path[FOLDER_MAX + 400];
-    char command[FOLDER_MAX + EMULATOR_MAX + 500];
-    struct buf emulator = BUF_INIT(EMULATOR_MAX);
+    struct buf emulator = BUF_INIT(EMULATOR_MAX + 2 * sizeof program); /* what runs it, then it */
     bool ok = true;
 
     snprintf(folder, sizeof folder, "%s/%.255s", builds, name);
@@ -115,10 +115,10 @@ static bool add_build(struct verify_hosts *hosts, const char *builds, const char
         ok = file_read(path, &emulator, err);
     while (emulator.size != 0 && emulator.data[emulator.size - 1] == '\n')
         emulator.size--;
-    snprintf(command, sizeof command, "%.*s %s", (int)emulator.size,
-             emulator.size != 0 ? (const char *)emulator.data : "", program);
+    ok = ok && words_join(&emulator, program, err) && buf_append(&emulator, "", 1, err) &&
+         add(hosts, span_of_text(name), (const char *)emulator.data, err);
     buf_release(&emulator);
-    return ok && add(hosts, span_of_text(name), command, err);
+    return ok;
 }
 
 static bool add_all(struct verify_hosts *hosts, const char *builds, struct err *err)
@@ -150,12 +150,26 @@ bool verify_hosts_add_local(struct verify_hosts *hosts, const char *names, struc
     return ok;
 }
 
+static bool add_agent(struct verify_hosts *hosts, const struct program *program, const char *name,
+                      struct err *err)
+{
+    struct buf command = BUF_INIT(2 * PROGRAM_TEXT_MAX);
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < program->count; i++)
+        ok = words_join(&command, program->words[i], err);
+    ok = ok && words_join(&command, "verify-agent", err) && words_join(&command, name, err) &&
+         buf_append(&command, "", 1, err) &&
+         add(hosts, span_of_text(name), (const char *)command.data, err);
+    buf_release(&command);
+    return ok;
+}
+
 bool verify_hosts_add_agents(struct verify_hosts *hosts, const char *names, struct err *err)
 {
     struct program program;
-    char command[PROGRAM_TEXT_MAX + PEER_NAME_MAX], copy[FOLDER_MAX];
+    char copy[FOLDER_MAX];
     char *save = NULL;
-    size_t used = 0;
     bool ok;
 
     if (strlen(names) >= sizeof copy)
@@ -163,15 +177,11 @@ bool verify_hosts_add_agents(struct verify_hosts *hosts, const char *names, stru
     if (!program_beside(&program, "thaw-farm", err))
         return false;
     snprintf(copy, sizeof copy, "%s", names);
-    for (size_t i = 0; i < program.count; i++)
-        used += (size_t)snprintf(command + used, sizeof command - used, "%s ", program.words[i]);
     ok = file_exists(program.words[program.count - 1]) ||
          err_set(err, ERR_UNSUPPORTED, "--agent: there is no %s, the program of the farm",
                  program.words[program.count - 1]);
     for (char *name = strtok_r(copy, ",", &save); ok && name != NULL;
-         name = strtok_r(NULL, ",", &save)) {
-        snprintf(command + used, sizeof command - used, "verify-agent %s", name);
-        ok = add(hosts, span_of_text(name), command, err);
-    }
+         name = strtok_r(NULL, ",", &save))
+        ok = add_agent(hosts, &program, name, err);
     return ok;
 }

@@ -3,6 +3,7 @@
 #include "agent/farm/child.h"
 #include "storage/base/file.h"
 #include "storage/base/program.h"
+#include "storage/base/words.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,19 +13,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PROGRAM    "thaw-farm"
-#define OUTCOME_FD 3
-#define WORDS_MAX  (64 + 2 * JOB_SPEC_BLOBS_MAX)
-#define TEXT_MAX   4096
-
-struct words {
-    char *list[WORDS_MAX + 1];
-    size_t count;
-};
+#define PROGRAM       "thaw-farm"
+#define OUTCOME_FD    3
+#define WRAPPER_WORDS 32
+#define WORDS_MAX     (32 + WRAPPER_WORDS + 2 * JOB_SPEC_BLOBS_MAX)
+#define TEXT_MAX      4096
 
 static bool add(struct words *words, const char *word)
 {
-    if (words->count == WORDS_MAX)
+    if (words->count == words->room)
         return false;
     words->list[words->count++] = (char *)(uintptr_t)word;
     return true;
@@ -38,15 +35,22 @@ static bool ends_in_program(const char *word)
            (size == own || word[size - own - 1] == '/');
 }
 
+bool worker_wrapper_check(const char *wrapper, struct err *err)
+{
+    char *list[WRAPPER_WORDS], *text = mem_text(wrapper);
+    struct words words = {list, WRAPPER_WORDS, 0};
+    bool ok = words_split(text, "--sim-wrapper", &words, err);
+
+    mem_free(text);
+    return ok;
+}
+
 /* The wrapper's words, then the program unless it is among them. */
 static bool add_program(struct words *words, char *wrapper, char *self)
 {
-    char *rest;
-    bool ok = true;
+    struct err ignored = ERR_INIT; /* they were looked at before the agent began */
+    bool ok = words_split(wrapper, "--sim-wrapper", words, &ignored);
 
-    for (char *word = strtok_r(wrapper, " ", &rest); word != NULL && ok;
-         word = strtok_r(NULL, " ", &rest))
-        ok = add(words, word);
     if (ok && (words->count == 0 || !ends_in_program(words->list[words->count - 1])))
         ok = program_path(self, TEXT_MAX) && add(words, self);
     return ok;
@@ -121,20 +125,20 @@ static int tell(int fd, const char *why)
 int worker_exec(const struct worker_place *place, const struct worker_order *order, int fd)
 {
     struct texts *texts = mem_alloc(sizeof *texts);
-    struct words *words = mem_alloc(sizeof *words);
+    struct words words = {mem_array(WORDS_MAX + 1, sizeof(char *)), WORDS_MAX, 0}; /* and NULL */
     char *wrapper = mem_text(place->wrapper);
     char why[TEXT_MAX];
     int status;
 
     (void)setpriority(PRIO_PROCESS, 0, WORKER_NICE);
     errno = E2BIG;
-    if (add_program(words, wrapper, texts->self) && add_order(words, place, order, texts) &&
+    if (add_program(&words, wrapper, texts->self) && add_order(&words, place, order, texts) &&
         place_fd(fd))
-        (void)execvp(words->list[0], words->list);
+        (void)execvp(words.list[0], words.list);
     snprintf(why, sizeof why, "cannot start `%.400s`: %s", place->wrapper, strerror(errno));
     status = tell(fd, why);
     mem_free(wrapper);
-    mem_free(words);
+    mem_free(words.list);
     mem_free(texts);
     return status;
 }

@@ -1,6 +1,7 @@
 #include "agent/verify/peer.h"
 
 #include "storage/base/check.h"
+#include "storage/base/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -123,20 +124,14 @@ void peer_fail(struct peer *peer, enum err_kind kind, const char *format, ...)
 
 /* ---- starting ---- */
 
-static bool split(char *text, char **words, size_t *count, struct err *err)
+static bool split(char *text, struct words *words, struct err *err)
 {
-    char *save = NULL;
+    bool ok = words_split(text, "a host's command", words, err) &&
+              (words->count != 0 || err_set(err, ERR_USAGE, "a host's command is empty"));
 
-    *count = 0;
-    for (char *word = strtok_r(text, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
-        if (*count + 2 >= PEER_WORDS_MAX)
-            return err_set(err, ERR_USAGE, "a host's command has at most %d words",
-                           PEER_WORDS_MAX - 2);
-        words[(*count)++] = word;
-    }
-    if (*count == 0)
-        return err_set(err, ERR_USAGE, "a host's command is empty");
-    return true;
+    if (!ok)
+        err->kind = ERR_USAGE; /* too many, too */
+    return ok;
 }
 
 static bool make_pipe(int ends[2], struct err *err)
@@ -175,17 +170,17 @@ static bool start(struct peer *peer, const char *command, struct err *err)
 {
     int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
     char text[COMMAND_MAX], verb[] = "verify-host";
-    char *words[PEER_WORDS_MAX] = {NULL};
-    size_t count = 0;
+    char *list[PEER_WORDS_MAX] = {NULL};
+    struct words words = {list, PEER_WORDS_MAX - 2, 0};
     bool ok = strlen(command) < sizeof text ||
               err_set(err, ERR_USAGE, "a host's command has at most %d bytes", COMMAND_MAX - 1);
 
     snprintf(text, sizeof text, "%s", command);
-    ok = ok && split(text, words, &count, err) && make_pipe(pipes[0], err) &&
-         make_pipe(pipes[1], err) && make_pipe(pipes[2], err);
-    words[count] = verb;
-    snprintf(peer->program, sizeof peer->program, "%s", count != 0 ? words[0] : "");
-    ok = ok && spawn(peer, words, (int[3]){pipes[0][0], pipes[1][1], pipes[2][1]}, err);
+    ok = ok && split(text, &words, err) && make_pipe(pipes[0], err) && make_pipe(pipes[1], err) &&
+         make_pipe(pipes[2], err);
+    list[words.count] = verb;
+    snprintf(peer->program, sizeof peer->program, "%s", words.count != 0 ? list[0] : "");
+    ok = ok && spawn(peer, list, (int[3]){pipes[0][0], pipes[1][1], pipes[2][1]}, err);
     close_end(&pipes[0][0]);
     close_end(&pipes[1][1]);
     close_end(&pipes[2][1]);

@@ -26,7 +26,7 @@ uint64_t peer_guard_ns(uint64_t least_ns, uint64_t instructions, uint64_t millio
 
 struct peer_options {
     const char *name;
-    const char *command; /* words between blanks; "verify-host" is added */
+    const char *command; /* see words.h; "verify-host" is added */
     const struct clock_source *clock;
     uint64_t guard_ns; /* 0: PEER_GUARD_NS */
 };

@@ -4,6 +4,7 @@
 #include "cli/farm/notify.h"
 
 #include "agent/farm/service.h"
+#include "agent/farm/worker_exec.h"
 #include "jobs/units.h"
 #include "storage/base/file.h"
 
@@ -101,7 +102,7 @@ static bool take(void *context, int key, const char *value, struct err *err)
         return take_bytes("store-size", value, &input->options.store_bytes, err);
     case KEY_WRAPPER:
         input->options.sim_wrapper = value;
-        return true;
+        return worker_wrapper_check(value, err);
     case KEY_UNCONFINED:
         input->options.unconfined = true;
         return true;

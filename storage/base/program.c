@@ -1,5 +1,7 @@
 #include "storage/base/program.h"
 
+#include "storage/base/words.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,7 +37,7 @@ static bool take_emulator(struct program *program, size_t *used, struct err *err
 {
     const char *emulator = getenv("THAW_EMULATOR");
     size_t size = emulator != NULL ? strlen(emulator) + 1 : 0;
-    char *rest;
+    struct words words = {program->words, PROGRAM_WORDS_MAX - 1, 0};
 
     program->count = 0;
     *used = size;
@@ -44,13 +46,9 @@ static bool take_emulator(struct program *program, size_t *used, struct err *err
     if (size == 0)
         return true;
     memcpy(program->text, emulator, size);
-    for (char *word = strtok_r(program->text, " ", &rest); word != NULL;
-         word = strtok_r(NULL, " ", &rest)) {
-        if (program->count == PROGRAM_WORDS_MAX - 1)
-            return err_set(err, ERR_TOO_BIG, "$THAW_EMULATOR has more than %d words",
-                           PROGRAM_WORDS_MAX - 1);
-        program->words[program->count++] = word;
-    }
+    if (!words_split(program->text, "$THAW_EMULATOR", &words, err))
+        return false;
+    program->count = words.count;
     return true;
 }
 

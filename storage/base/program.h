@@ -1,7 +1,7 @@
 /* program.h — how this program starts itself again, or the program beside it.
  *
  * A program of another kind of host cannot be executed as a file where it runs under an emulator:
- * $THAW_EMULATOR names the emulator's words then, separated by blanks (such as
+ * $THAW_EMULATOR names the emulator's words then, as words.h has them (such as
  * "qemu-s390x-static -L /sysroot"), and whatever starts a program of ours begins with them. */
 #ifndef THAW_STORAGE_BASE_PROGRAM_H
 #define THAW_STORAGE_BASE_PROGRAM_H
@@ -29,7 +29,8 @@ const char *program_arch(void);
 /* Where the program running now is, as a path; false if the host does not tell. */
 bool program_path(char *path, size_t size);
 /* The program running now; `name` is its argv[0] where there is no emulator. ERR_TOO_BIG if
- * $THAW_EMULATOR has too many words, ERR_IO where the host does not tell which program runs. */
+ * $THAW_EMULATOR has too many words, ERR_USAGE if a quote in it is not closed, ERR_IO where the
+ * host does not tell which program runs. */
 bool program_self(struct program *program, const char *name, struct err *err);
 /* The program `name` in the folder of the one running now. Does not look whether it is there. */
 bool program_beside(struct program *program, const char *name, struct err *err);

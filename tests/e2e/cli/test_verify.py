@@ -133,12 +133,12 @@ class Verify(CliTest):
         self.assertTrue(report["passed"], report)
 
     def test_local_finds_builds_with_their_emulators(self):
-        builds = self.folder / "build"
+        builds = self.folder / "John's builds"
         for name in "one", "two", "empty":
             (builds / name).mkdir(parents=True)
         for name in "one", "two":
             shutil.copy2(THAW, builds / name / "thaw")
-        (builds / "two" / "emulator").write_text("env A=b\n")
+        (builds / "two" / "emulator").write_text("env 'A=b c'\n")
         if (BUILT / "emulator").exists():
             self.skipTest("a program under an emulator does not see where it is")
         program = builds / "one" / "thaw"
@@ -148,6 +148,8 @@ class Verify(CliTest):
         self.assertEqual(len(report["hosts"]), 2)
         report = self.verify_with(program, "--local", "two")
         self.assertEqual([host["name"] for host in report["hosts"]], ["two"])
+        report = self.verify(*self.hosts(quoted=f'"{program}"'), instructions=1_000_000)
+        self.assertEqual([host["name"] for host in report["hosts"]], ["quoted"])
 
     def verify_with(self, program, *arguments):
         was, harness.THAW = harness.THAW, str(program)
@@ -297,6 +299,7 @@ class Verify(CliTest):
             with self.subTest(how):
                 self.failed(says, bad=f"{fake} {how}")
         self.failed("cannot start /nonexistent", bad="/nonexistent")
+        self.failed("a quote that is not closed", bad="'/usr/bin/thaw")
         self.failed("ended with status", bad="/bin/true")
 
     def test_a_host_that_claims_another_state_is_a_divergence(self):

@@ -4,6 +4,8 @@ what they do differently is pinned to the same instruction as between programs o
 import json
 import os
 import pathlib
+import shutil
+import subprocess
 import threading
 import unittest
 
@@ -30,6 +32,18 @@ class Agents(unittest.TestCase):
     def verify(self, *arguments, status=0):
         return json.loads(self.farm.thaw("verify", "--json", "stress", *arguments,
                                          statuses=(status,)))
+
+    def test_the_programs_may_be_in_any_folder(self):
+        folder = self.farm.folder / "John's programs"
+        folder.mkdir()
+        for name in "thaw", "thaw-farm":
+            shutil.copy2(BUILT / name, folder / name)
+        done = subprocess.run([folder / "thaw", "verify", "stress", "--agent", "good",
+                               "--instructions", "2M"], stdin=subprocess.DEVNULL, check=False,
+                              env={**self.farm.environment,
+                                   "THAW_STORE": str(self.farm.folder / "store")},
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual(done.returncode, 0, done.stdout)
 
     def add_planted(self, fault="farm"):
         program = BUILT / "planted" / f"planted_{fault}"
