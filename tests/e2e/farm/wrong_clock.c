@@ -1,7 +1,8 @@
 /* wrong_clock.c — a library to be loaded before others (LD_PRELOAD): the wall clock is wrong by as
  * many seconds as the file $THAW_WRONG_CLOCK says at that moment, eight bytes, the host's order.
- * The monotonic clock is left alone, but for $THAW_CLOCK_RATE: it runs so many times too fast,
- * which to a program is a host that is so many times slower. */
+ * The monotonic clock is left alone, but for $THAW_CLOCK_STEP: whoever reads it finds so many
+ * milliseconds more than at the last time, which to a program is a host that is slow, however fast
+ * and however busy this one is. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,12 +13,13 @@
 #include <unistd.h>
 
 static const volatile int64_t *wrong_by;
-static int64_t rate = 1;
+static int64_t step_ms;
+static _Atomic int64_t readings;
 
 __attribute__((constructor)) static void find_file(void)
 {
     const char *path = getenv("THAW_WRONG_CLOCK");
-    const char *times = getenv("THAW_CLOCK_RATE");
+    const char *step = getenv("THAW_CLOCK_STEP");
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     void *memory = MAP_FAILED;
 
@@ -27,8 +29,8 @@ __attribute__((constructor)) static void find_file(void)
     }
     if (memory != MAP_FAILED)
         wrong_by = memory;
-    if (times != NULL)
-        rate = strtoll(times, NULL, 10);
+    if (step != NULL)
+        step_ms = strtoll(step, NULL, 10);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *out)
@@ -38,10 +40,10 @@ int clock_gettime(clockid_t clock, struct timespec *out)
     if (status == 0 && wrong_by != NULL &&
         (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
         out->tv_sec += (time_t)*wrong_by;
-    if (status == 0 && rate != 1 && clock == CLOCK_MONOTONIC) {
-        int64_t ns = (out->tv_sec * INT64_C(1000000000) + out->tv_nsec) * rate;
-        out->tv_sec = (time_t)(ns / 1000000000);
-        out->tv_nsec = (suseconds_t)(ns % 1000000000);
+    if (status == 0 && step_ms != 0 && clock == CLOCK_MONOTONIC) {
+        int64_t ms = ++readings * step_ms;
+        out->tv_sec = (time_t)(ms / 1000);
+        out->tv_nsec = (suseconds_t)(ms % 1000 * 1000000);
     }
     return status;
 }
