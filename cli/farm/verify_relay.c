@@ -5,6 +5,7 @@
 #include "cli/farm/client.h"
 #include "cli/farm/commands.h"
 #include "jobs/json_writer.h"
+#include "storage/base/clock.h"
 #include "storage/blob.h"
 
 #include <inttypes.h>
@@ -15,6 +16,8 @@
 #define JSON_MAX     (1u << 20)
 #define ANSWERS_MAX  OUTCOME_ARTIFACT_BYTES
 #define WAIT_MS      20000
+#define GONE_WAIT_MS 1000
+#define GONE_NS      (15 * NS_PER_S) /* an agent that is started again is back by then */
 #define SCRIPT_FRAME (VERIFY_FRAME_MAX + 64)
 
 /* Where the script can be cut: after a thaw or a run, with what was answered to it. */
@@ -210,17 +213,19 @@ static bool send_job(struct relay *relay, const struct hash *spec, struct err *e
     return ok;
 }
 
-/* Until the run is over, or nobody is there who may do its job: it is for this agent alone. */
+/* Until the run is over, or nobody has been there for a while who may do its job, which is for this
+ * agent alone. */
 static bool wait_done(const struct relay *relay, struct err *err)
 {
-    uint64_t event = 0;
+    uint64_t event = 0, gone_ns = 0; /* since when; 0: it is there */
     bool over = false, gone;
 
     while (!over) {
+        const int wait_ms = gone_ns != 0 ? GONE_WAIT_MS : WAIT_MS;
         char path[96];
         json_t *answer;
         snprintf(path, sizeof path, "runs/%" PRIu64 "?after_event=%" PRIu64 "&wait_ms=%d",
-                 relay->run, event, event == 0 ? 0 : WAIT_MS);
+                 relay->run, event, event == 0 ? 0 : wait_ms);
         if (!client_ask(relay->remote, "GET", path, (struct span){0}, &answer, err))
             return false;
         event = (uint64_t)client_number(answer, "event");
@@ -228,7 +233,10 @@ static bool wait_done(const struct relay *relay, struct err *err)
                strcmp(client_text(answer, "state"), "cancelled") == 0;
         gone = !over && json_array_size(json_object_get(answer, "unserved")) != 0;
         json_decref(answer);
-        if (gone)
+        const uint64_t now_ns = clock_monotonic_ns(&clock_host);
+        if (!gone || gone_ns == 0)
+            gone_ns = gone ? now_ns : 0;
+        else if (now_ns - gone_ns >= GONE_NS)
             return err_set(err, ERR_IO, "agent %s has gone", relay->agent);
     }
     return true;

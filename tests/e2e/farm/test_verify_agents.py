@@ -82,28 +82,44 @@ class Agents(unittest.TestCase):
         self.assertRegex(there["disassembly"], r"^fcvt\.l\.d ")
         self.assertEqual(there["registers"], here["registers"])
 
-    def test_an_agent_that_dies_in_the_middle_is_told(self):
-        # Its worker waits until nobody is left who holds the other end: in the middle for sure.
+    def while_late_is_at_work(self, deed, status):
+        """What verify says of an agent, late, to which that is done while it has a job."""
+        # Its first worker waits for what nobody writes: it is in the middle for sure.
         begun, hold = self.farm.folder / "begun", self.farm.folder / "hold"
         os.mkfifo(hold)
         holder = os.open(hold, os.O_RDWR)
         self.addCleanup(os.close, holder)
         worker = self.farm.folder / "waits"
-        worker.write_text(f'#!/bin/sh\n: >{begun}\nread line <{hold}\n')
+        worker.write_text(f'#!/bin/sh\n[ ! -e {begun} ] || exec "$@"\n'
+                          f': >{begun}\nread line <{hold}\n')
         worker.chmod(0o755)
         late = self.farm.add_agent("late", options=["--unconfined", "--sim-wrapper", worker])
         late.start()
         self.farm.online("late")
         done = []
         verify = threading.Thread(target=lambda: done.append(self.verify(
-            "--agent", "good,late", "--instructions", "2M", status=3)))
+            "--agent", "good,late", "--instructions", "2M", status=status)))
         verify.start()
         rig.until("late is at work", begun.exists)
-        late.kill()
+        deed(late)
         verify.join()
         self.assertTrue(done, "thaw verify has failed: see above")
         cells = {cell["thawer"]: cell for cell in done[0]["matrix"]}
         self.assertEqual(cells["good"]["verdict"], "pass")
+        return cells
+
+    def test_an_agent_that_is_started_again_in_the_middle_spoils_nothing(self):
+        def start_again(late):
+            late.kill()
+            rig.until("nobody is there for it", lambda: any(
+                self.farm.get(f"runs/{run['run']}")["unserved"]
+                for run in self.farm.get("runs?limit=5")["runs"]))
+            late.start()
+        cells = self.while_late_is_at_work(start_again, status=0)
+        self.assertEqual(cells["late"]["verdict"], "pass")
+
+    def test_an_agent_that_dies_in_the_middle_is_told(self):
+        cells = self.while_late_is_at_work(rig.Part.kill, status=3)
         self.assertEqual(cells["late"]["verdict"], "infra")
         self.assertIn("agent late has gone", cells["late"]["reason"])
 
